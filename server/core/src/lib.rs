@@ -1,0 +1,7 @@
+//! The sync engine of Fieldbook.
+//!
+//! Everything here is pure: time, ids and randomness are arguments, nothing
+//! reads a clock, a socket or a disk. The server (`fieldbook`) feeds inputs in
+//! and performs the effects that come out.
+
+pub mod id;

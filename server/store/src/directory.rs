@@ -1,0 +1,133 @@
+//! People, their sessions, and the list of documents.
+
+use async_trait::async_trait;
+use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
+
+use crate::StoreError;
+
+/// What a person may do in a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and writes.
+    Editor,
+    /// Reads, writes, invites.
+    Owner,
+}
+
+/// A workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its name, as its people see it.
+    pub name: String,
+}
+
+/// A person and their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: UserId,
+    /// Unique without regard to case; what one signs in with and is shown as.
+    pub name: String,
+    /// Argon2id PHC string; `None` for people who only have tokens.
+    pub password_hash: Option<String>,
+    /// Where they belong.
+    pub workspace: Workspace,
+    /// What they may do there.
+    pub role: Role,
+}
+
+/// A browser's session. Only the SHA-256 of its secret is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInSession {
+    /// SHA-256 of the cookie's value.
+    pub secret_hash: [u8; 32],
+    /// Whose it is.
+    pub user: UserId,
+    /// Milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// A link that makes one account. Only the SHA-256 of its secret is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// SHA-256 of the link's secret.
+    pub secret_hash: [u8; 32],
+    /// Into which workspace.
+    pub workspace: Workspace,
+    /// With which role.
+    pub role: Role,
+    /// Milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// A row of the list of documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentEntry {
+    /// Its id.
+    pub id: DocumentId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// See [`crate::NewDocument::kind`].
+    pub kind: Option<String>,
+    /// Copy of the title in the document.
+    pub title: String,
+    /// The creator's name.
+    pub created_by: String,
+    /// Milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When its last change was stored; milliseconds since 1970.
+    pub changed_at_ms: i64,
+    /// When it was put away; `None` while it is in use.
+    pub archived_at_ms: Option<i64>,
+}
+
+/// Accounts, sessions, invitations, and the list of documents.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// 32 random bytes kept under a name (`token_key`, …): made from `fresh` at the first call, the same ever after.
+    async fn secret(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>;
+
+    /// The first workspace; `None` before the first start. One is made by [`Directory::create_workspace`].
+    async fn first_workspace(&self) -> Result<Option<Workspace>, StoreError>;
+    /// Makes a workspace.
+    async fn create_workspace(&self, workspace: Workspace) -> Result<(), StoreError>;
+    /// Gives a workspace another name.
+    async fn rename_workspace(&self, id: WorkspaceId, name: &str) -> Result<(), StoreError>;
+
+    /// How many accounts can sign in with a password. 0: set-up is not done yet.
+    async fn count_sign_in_accounts(&self) -> Result<u64, StoreError>;
+    /// Makes an account. [`StoreError::Taken`] if the name is.
+    async fn create_account(&self, account: Account) -> Result<(), StoreError>;
+    /// Finds by name, without regard to case.
+    async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError>;
+    /// Finds by id.
+    async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Keeps a session; expired ones are dropped on the way.
+    async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError>;
+    /// Whose session it is, unless it expired.
+    async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError>;
+    /// Ends a session.
+    async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError>;
+
+    /// Keeps an invitation; expired ones are dropped on the way.
+    async fn create_invitation(&self, invitation: Invitation, now_ms: i64) -> Result<(), StoreError>;
+    /// An invitation that is still good.
+    async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError>;
+    /// Uses an invitation up and makes the account, in one transaction. `false`: it was no longer good.
+    /// [`StoreError::Taken`] if the name is (the invitation stays good).
+    async fn accept_invitation(&self, secret_hash: [u8; 32], account: Account, now_ms: i64) -> Result<bool, StoreError>;
+
+    /// A workspace's documents, the last changed first.
+    async fn list_documents(&self, workspace: WorkspaceId, archived: bool) -> Result<Vec<DocumentEntry>, StoreError>;
+    /// One row of the list.
+    async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError>;
+    /// Puts a document away, or (`None`) back.
+    async fn set_archived(&self, id: DocumentId, archived_at_ms: Option<i64>) -> Result<(), StoreError>;
+    /// Updates what the list says of a document: the copy of its title (`None`: unchanged) and when it last changed.
+    async fn set_summary(&self, id: DocumentId, title: Option<&str>, changed_at_ms: i64) -> Result<(), StoreError>;
+}

@@ -1,0 +1,131 @@
+//! Change logs: what a document is made of.
+//!
+//! A document's changes are numbered 1, 2, 3 … in the order in which the server admitted them (its *positions*). The
+//! *archive* is one compressed automerge document that holds every change up to `ArchiveMeta::position`; the *tail* is
+//! the changes after it, one row each. The last changes that the archive already contains are *retained* for a while as
+//! rows of their own, so that a client that was away briefly gets a few changes and not the whole document.
+
+use async_trait::async_trait;
+use automerge::ChangeHash;
+use bytes::Bytes;
+use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
+
+use crate::StoreError;
+
+/// A head of a document, and the greatest op counter of that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadAt {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Greatest op counter it made (`startOp + number of ops - 1`).
+    pub max_op: u64,
+}
+
+/// From where changes inside the archive are still at hand as rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetainedFrom {
+    /// Position of the first retained change (`position + 1` of the archive when there is none).
+    pub position: u64,
+    /// The document's heads just before that position.
+    pub heads: Vec<ChangeHash>,
+}
+
+/// What is known of an archive without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveMeta {
+    /// The archive holds exactly the changes at positions 1 ..= `position`.
+    pub position: u64,
+    /// Its heads, sorted by hash.
+    pub heads: Vec<HeadAt>,
+    /// For each actor (raw bytes) that wrote in it, its greatest sequence number.
+    pub clock: Vec<(Vec<u8>, u64)>,
+    /// Size of its bytes.
+    pub bytes: u64,
+    /// Where the retained changes begin.
+    pub retained: RetainedFrom,
+}
+
+/// A new archive, to take the place of the old one and of the tail up to its position.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// What is known of it. `meta.retained` names what stays at hand as rows; rows before it are deleted.
+    pub meta: ArchiveMeta,
+    /// A saved automerge document (one document chunk).
+    pub bytes: Bytes,
+    /// Every change that the archive holds and that the previous archive did not.
+    pub added: Vec<ArchivedChange>,
+}
+
+/// One change inside the archive, as found by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchivedChange {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Greatest op counter it made.
+    pub max_op: u64,
+}
+
+/// Whose a document is and what the list says of it, said when its first change is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDocument {
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// Who made it.
+    pub creator: UserId,
+    /// `account_plan`, `collateral_note`, `meeting_agenda`, or `None` for what a stock client made.
+    pub kind: Option<String>,
+    /// Copy of the title in the document.
+    pub title: String,
+    /// Milliseconds since 1970.
+    pub created_at_ms: i64,
+}
+
+/// What a room needs to begin; the archive's bytes are not read.
+#[derive(Debug, Clone)]
+pub struct StoredDocument {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The archive, if there has been a compaction.
+    pub archive: Option<ArchiveMeta>,
+    /// The changes after the archive, in order; the first is at `archive.position + 1` (or 1).
+    pub tail: Vec<Bytes>,
+}
+
+/// The change logs of all documents.
+#[async_trait]
+pub trait DocumentStore: Send + Sync + 'static {
+    /// What a room needs to begin. `None`: no such document.
+    async fn load(&self, id: DocumentId) -> Result<Option<StoredDocument>, StoreError>;
+
+    /// Appends changes at `first_position`, and returns when they are durable: committed, and synced to the disk.
+    /// Calls that wait at the same time are committed together. With `new`, the document is made in the same
+    /// transaction if it does not exist yet. The same changes at the same positions again are a success; other changes
+    /// at these positions are a [`StoreError::Conflict`].
+    async fn append(
+        &self,
+        id: DocumentId,
+        new: Option<NewDocument>,
+        first_position: u64,
+        changes: Vec<Bytes>,
+    ) -> Result<(), StoreError>;
+
+    /// The archive's bytes and its position. `None`: there is no archive.
+    async fn read_archive(&self, id: DocumentId) -> Result<Option<(u64, Bytes)>, StoreError>;
+
+    /// The retained changes, in order: the first is at `archive.retained.position`, the last at `archive.position`.
+    async fn read_retained(&self, id: DocumentId) -> Result<Vec<Bytes>, StoreError>;
+
+    /// The rows at positions `after + 1 ..= up_to`, in order.
+    async fn read_changes(&self, id: DocumentId, after: u64, up_to: u64) -> Result<Vec<Bytes>, StoreError>;
+
+    /// Those of `hashes` that the archive contains.
+    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<ArchivedChange>, StoreError>;
+
+    /// Puts a new archive in the place of the one at `previous` (0: none) and deletes the rows before
+    /// `archive.meta.retained.position`, all in one transaction (the hash index may be filled in steps before it).
+    /// Appends by others go on between those steps.
+    async fn replace_archive(&self, id: DocumentId, previous: u64, archive: Archive) -> Result<(), StoreError>;
+
+    /// Every document's id, for `verify`.
+    async fn document_ids(&self) -> Result<Vec<DocumentId>, StoreError>;
+}

@@ -1,0 +1,34 @@
+//! Where documents and accounts are kept.
+//!
+//! [`DocumentStore`] holds the change logs, [`Directory`] holds people,
+//! sessions and the list of documents. [`sqlite`] implements both; one
+//! contract suite (`tests/contract.rs`) says what any implementation must do.
+
+mod directory;
+mod document;
+pub mod sqlite;
+
+pub use directory::{Account, Directory, DocumentEntry, Invitation, Role, SignInSession, Workspace};
+pub use document::{
+    Archive, ArchiveMeta, ArchivedChange, DocumentStore, HeadAt, NewDocument, RetainedFrom, StoredDocument,
+};
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be read or written now (disk full, read-only, gone). Nothing of the call took effect, or all of
+    /// it did and the same call again is harmless. Worth trying again.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// What is stored contradicts the call (another change at that position, an archive that moved on). Trying again
+    /// will not help.
+    #[error("the store holds something else: {0}")]
+    Conflict(String),
+    /// A name that must be unique is taken.
+    #[error("{0} is taken")]
+    Taken(&'static str),
+}
+
+/// Everything that the server keeps.
+pub trait Store: DocumentStore + Directory {}
+impl<T: DocumentStore + Directory> Store for T {}
