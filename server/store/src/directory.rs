@@ -85,7 +85,8 @@ pub struct DocumentEntry {
     pub archived_at_ms: Option<i64>,
 }
 
-/// Accounts, sessions, invitations, and the list of documents.
+/// Accounts, sessions, invitations, and the list of documents. What names a workspace, account or document that does
+/// not exist in order to change it is a [`StoreError::Conflict`].
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// 32 random bytes kept under a name (`token_key`, …): made from `fresh` at the first call, the same ever after.
@@ -119,8 +120,10 @@ pub trait Directory: Send + Sync + 'static {
     /// An invitation that is still good.
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError>;
     /// Uses an invitation up and makes the account, in one transaction. `false`: it was no longer good.
-    /// [`StoreError::Taken`] if the name is (the invitation stays good).
-    async fn accept_invitation(&self, secret_hash: [u8; 32], account: Account, now_ms: i64) -> Result<bool, StoreError>;
+    /// [`StoreError::Taken`] if the name is, [`StoreError::Conflict`] if the account's workspace or role are not the
+    /// invitation's (it stays good in both cases).
+    async fn accept_invitation(&self, secret_hash: [u8; 32], account: Account, now_ms: i64)
+    -> Result<bool, StoreError>;
 
     /// A workspace's documents, the last changed first.
     async fn list_documents(&self, workspace: WorkspaceId, archived: bool) -> Result<Vec<DocumentEntry>, StoreError>;

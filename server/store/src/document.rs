@@ -99,8 +99,10 @@ pub trait DocumentStore: Send + Sync + 'static {
 
     /// Appends changes at `first_position`, and returns when they are durable: committed, and synced to the disk.
     /// Calls that wait at the same time are committed together. With `new`, the document is made in the same
-    /// transaction if it does not exist yet. The same changes at the same positions again are a success; other changes
-    /// at these positions are a [`StoreError::Conflict`].
+    /// transaction if it does not exist yet. The same changes at the same positions again are a success (and what goes
+    /// beyond them is appended), as long as these positions are at hand as rows. A [`StoreError::Conflict`], of which
+    /// nothing takes effect, are: other changes at these positions, a gap before `first_position`, a document that does
+    /// not exist without `new`, and a workspace or creator in `new` that do not exist.
     async fn append(
         &self,
         id: DocumentId,
@@ -115,15 +117,18 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// The retained changes, in order: the first is at `archive.retained.position`, the last at `archive.position`.
     async fn read_retained(&self, id: DocumentId) -> Result<Vec<Bytes>, StoreError>;
 
-    /// The rows at positions `after + 1 ..= up_to`, in order.
+    /// The rows at positions `after + 1 ..= up_to`, in order, as far as the log goes. [`StoreError::Conflict`] if the
+    /// first of them are in the archive and no longer at hand as rows.
     async fn read_changes(&self, id: DocumentId, after: u64, up_to: u64) -> Result<Vec<Bytes>, StoreError>;
 
-    /// Those of `hashes` that the archive contains.
+    /// Those of `hashes` that the archive contains, in any order.
     async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<ArchivedChange>, StoreError>;
 
     /// Puts a new archive in the place of the one at `previous` (0: none) and deletes the rows before
     /// `archive.meta.retained.position`, all in one transaction (the hash index may be filled in steps before it).
-    /// Appends by others go on between those steps.
+    /// Appends by others go on between those steps. The very archive that is in place already is a success; a
+    /// [`StoreError::Conflict`], of which nothing can be seen, are: another `previous`, an archive beyond the log's end,
+    /// retained rows that are gone, and `added` or `meta.bytes` of another length than the rest says.
     async fn replace_archive(&self, id: DocumentId, previous: u64, archive: Archive) -> Result<(), StoreError>;
 
     /// Every document's id, for `verify`.

@@ -2,7 +2,7 @@
 //!
 //! [`DocumentStore`] holds the change logs, [`Directory`] holds people,
 //! sessions and the list of documents. [`sqlite`] implements both; one
-//! contract suite (`tests/contract.rs`) says what any implementation must do.
+//! contract suite (`tests/contract/`) says what any implementation must do.
 
 mod directory;
 mod document;

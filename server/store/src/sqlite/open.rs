@@ -1,0 +1,125 @@
+//! Making the folder and the file, connecting, migrating.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+
+use super::SqliteOptions;
+use crate::StoreError;
+
+/// The write-ahead log is cut down to this after a checkpoint that empties it.
+const JOURNAL_BYTES: &str = "67108864";
+/// A commit that leaves more pages than this in the log moves them into the database (8 MiB).
+const CHECKPOINT_PAGES: &str = "2048";
+
+pub(super) struct Opened {
+    pub(super) readers: SqlitePool,
+    pub(super) write: SqliteConnection,
+    pub(super) write_options: SqliteConnectOptions,
+}
+
+pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
+    let folder = create(path).map_err(|error| cannot_open(path, &error))?;
+    // Two processes that make the same database would meet in the middle of it.
+    lock(&folder, options.busy_timeout)
+        .await
+        .map_err(|error| cannot_open(path, &error))?;
+
+    let write_options = connect_options(path, options);
+    let mut write = write_options
+        .connect()
+        .await
+        .map_err(|error| cannot_open(path, &error))?;
+    sqlx::migrate!("./migrations")
+        .run_direct(None, &mut write, false)
+        .await
+        .map_err(|error| cannot_open(path, &error))?;
+
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.read_connections)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(connect_options(path, options).pragma("query_only", "on"))
+        .await
+        .map_err(|error| cannot_open(path, &error))?;
+    Ok(Opened {
+        readers,
+        write,
+        write_options,
+    })
+}
+
+fn connect_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(options.busy_timeout)
+        .journal_mode(SqliteJournalMode::Wal)
+        // Every commit is synced to the disk before anybody hears of it.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("journal_size_limit", JOURNAL_BYTES)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .disable_statement_logging();
+    match options.max_pages {
+        Some(pages) => connect.pragma("max_page_count", pages.to_string()),
+        None => connect,
+    }
+}
+
+/// Makes what is missing, readable by nobody else. An existing file is not opened here: closing it again would drop the
+/// locks that SQLite holds on it in this process.
+fn create(path: &Path) -> std::io::Result<File> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    create_folder(folder)?;
+    match create_file(path) {
+        // The file's name must survive a power cut too.
+        Ok(_) => File::open(folder)?.sync_all()?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    File::open(folder)
+}
+
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// SQLite gives the write-ahead log and the shared memory file the mode of the database.
+fn create_file(path: &Path) -> std::io::Result<File> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path)
+}
+
+/// Locks the folder until `folder` is dropped. A file system without such locks is used without.
+async fn lock(folder: &File, patience: Duration) -> std::io::Result<()> {
+    let end = Instant::now() + patience;
+    loop {
+        match folder.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(std::io::Error::other(
+                    "another process has been opening it for too long",
+                ));
+            }
+            Ok(()) | Err(std::fs::TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+}
+
+fn cannot_open(path: &Path, error: &dyn std::error::Error) -> StoreError {
+    StoreError::Unavailable(format!("cannot open the database {}: {error}", path.display()))
+}
