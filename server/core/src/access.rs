@@ -35,7 +35,10 @@ impl std::str::FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        [Self::Viewer, Self::Editor, Self::Owner].into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+        [Self::Viewer, Self::Editor, Self::Owner]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(UnknownRole)
     }
 }
 
@@ -77,7 +80,12 @@ mod tests {
     fn who_may_do_what() {
         let [here, elsewhere] = [1, 2].map(|n| WorkspaceId(uuid::Uuid::from_u128(n)));
         for (role, writes) in [(Role::Owner, true), (Role::Editor, true), (Role::Viewer, false)] {
-            let member = Member { user: UserId(uuid::Uuid::nil()), name: "ann".into(), workspace: here, role };
+            let member = Member {
+                user: UserId(uuid::Uuid::nil()),
+                name: "ann".into(),
+                workspace: here,
+                role,
+            };
             assert_eq!(role_on(&member, here), Some(role));
             assert_eq!(role_on(&member, elsewhere), None);
             assert_eq!((role.may_write(), may_create(&member)), (writes, writes));

@@ -178,7 +178,11 @@ fn inflate(body: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
         .take(most as u64 + 1)
         .read_to_end(&mut out)
         .map_err(|_| Refusal::Malformed)?;
-    if out.len() > most { Err(Refusal::TooLarge) } else { Ok(out) }
+    if out.len() > most {
+        Err(Refusal::TooLarge)
+    } else {
+        Ok(out)
+    }
 }
 
 fn hash_of(body: &[u8]) -> ChangeHash {
@@ -220,7 +224,13 @@ fn read_body(body: &[u8], limits: &Limits) -> Result<Parts, Refusal> {
     if start_op == 0 || start_op > MAX_OP || start_op + ops > MAX_OP {
         return Err(Refusal::StartOp);
     }
-    Ok(Parts { deps, actor, seq, start_op, max_op: start_op + ops - 1 })
+    Ok(Parts {
+        deps,
+        actor,
+        seq,
+        start_op,
+        max_op: start_op + ops - 1,
+    })
 }
 
 /// Counts a change's operations from its action column without expanding it. `Err(None)`: unreadable.
@@ -311,9 +321,16 @@ mod tests {
 
     #[test]
     fn several_chunks_in_a_row_are_split() {
-        let bytes: Bytes = sample().iter().flat_map(|c| c.raw_bytes().to_vec()).collect::<Vec<_>>().into();
+        let bytes: Bytes = sample()
+            .iter()
+            .flat_map(|c| c.raw_bytes().to_vec())
+            .collect::<Vec<_>>()
+            .into();
         assert_eq!(split(&bytes).unwrap().len(), sample().len());
-        assert!(matches!(split(&bytes.slice(..bytes.len() - 1)), Err(ChunkError::Read(_))));
+        assert!(matches!(
+            split(&bytes.slice(..bytes.len() - 1)),
+            Err(ChunkError::Read(_))
+        ));
         let mut trailing = bytes.to_vec();
         trailing.push(0);
         assert!(split(&trailing.into()).is_err());

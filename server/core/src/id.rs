@@ -51,7 +51,10 @@ impl FromStr for DocumentId {
         if text.len() > 64 {
             return Err(IdError::NotADocumentId);
         }
-        let bytes = bs58::decode(text).with_check(None).into_vec().map_err(|_| IdError::NotADocumentId)?;
+        let bytes = bs58::decode(text)
+            .with_check(None)
+            .into_vec()
+            .map_err(|_| IdError::NotADocumentId)?;
         Self::from_bytes(bytes.try_into().map_err(|_| IdError::NotADocumentId)?)
     }
 }
@@ -161,7 +164,10 @@ mod tests {
 
     #[test]
     fn a_wrong_checksum_or_length_is_refused() {
-        assert_eq!("4NMNnkMhL8jXrdJ9jamS58PAVdXX".parse::<DocumentId>(), Err(IdError::NotADocumentId));
+        assert_eq!(
+            "4NMNnkMhL8jXrdJ9jamS58PAVdXX".parse::<DocumentId>(),
+            Err(IdError::NotADocumentId)
+        );
         assert_eq!("".parse::<DocumentId>(), Err(IdError::NotADocumentId));
         assert_eq!("z".repeat(100_000).parse::<DocumentId>(), Err(IdError::NotADocumentId));
     }

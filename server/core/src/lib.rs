@@ -5,9 +5,14 @@
 
 pub mod access;
 pub mod change;
+pub mod history;
 pub mod id;
 pub mod limits;
 pub mod message;
+pub mod orphans;
+pub mod presence;
 pub mod reader;
+pub mod room;
+pub mod sync;
 pub mod template;
 pub mod wire;

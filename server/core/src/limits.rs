@@ -13,6 +13,8 @@ pub struct Limits {
     pub orphans: usize,
     /// Their bytes. Above: the same.
     pub orphan_bytes: usize,
+    /// Bytes of one document that are not durable yet. Above: its room takes nothing more until the store has caught up.
+    pub unsaved_bytes: usize,
     /// Payload of one stock ephemeral message. Above: dropped.
     pub ephemeral_bytes: usize,
     /// Cursor and state of one device. Above: dropped.
@@ -27,6 +29,7 @@ impl Default for Limits {
             message_hashes: 10_000,
             orphans: 10_000,
             orphan_bytes: 16 << 20,
+            unsaved_bytes: 64 << 20,
             ephemeral_bytes: 64 << 10,
             presence_bytes: 4 << 10,
         }

@@ -71,11 +71,22 @@ impl SyncMessage {
         for _ in 0..count {
             changes.push(bytes.slice_ref(reader.prefixed()?));
         }
-        let flags = if reader.is_empty() { None } else { Some(read_flags(reader.prefixed()?)) };
+        let flags = if reader.is_empty() {
+            None
+        } else {
+            Some(read_flags(reader.prefixed()?))
+        };
         if !reader.is_empty() {
             return Err(MessageError::Trailing);
         }
-        Ok(Self { heads, need, last_sync, empty_have, changes, flags })
+        Ok(Self {
+            heads,
+            need,
+            last_sync,
+            empty_have,
+            changes,
+            flags,
+        })
     }
 
     /// Does the client ask to begin again (rule S8)?
@@ -107,7 +118,10 @@ fn read_have(reader: &mut Reader<'_>, most: usize) -> Result<(Vec<ChangeHash>, b
 }
 
 fn read_flags(bytes: &[u8]) -> u8 {
-    bytes.iter().filter(|byte| **byte & 0x80 != 0).fold(0, |bits, byte| bits | (byte & 0x7f))
+    bytes
+        .iter()
+        .filter(|byte| **byte & 0x80 != 0)
+        .fold(0, |bits, byte| bits | (byte & 0x7f))
 }
 
 /// What we say. Heads are told as both heads and `last_sync` (rule S3).
@@ -188,7 +202,10 @@ mod tests {
         let message = Message {
             heads: vec![hash(1), hash(2)],
             need: vec![hash(3)],
-            have: vec![Have { last_sync: vec![hash(4)], bloom: BloomFilter::from_hashes([hash(9)].iter()) }],
+            have: vec![Have {
+                last_sync: vec![hash(4)],
+                bloom: BloomFilter::from_hashes([hash(9)].iter()),
+            }],
             changes: ChunkList::from(vec![vec![1, 2, 3], vec![]]),
             flags: Some(bits),
             version: MessageVersion::V2,
@@ -204,12 +221,23 @@ mod tests {
     #[test]
     fn what_we_encode_automerge_reads() {
         let heads = [hash(1), hash(2)];
-        let reply = Reply { heads: &heads, need: &[hash(7)], flags: Some(flags::SYNC_RESET), applies: true };
+        let reply = Reply {
+            heads: &heads,
+            need: &[hash(7)],
+            flags: Some(flags::SYNC_RESET),
+            applies: true,
+        };
         let changes = [Bytes::from_static(b"one"), Bytes::from_static(b"three")];
         let read = Message::decode(&reply.with_changes(changes.iter())).unwrap();
         assert_eq!(read.heads, heads);
         assert_eq!(read.need, [hash(7)]);
-        assert_eq!(read.have, [Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() }]);
+        assert_eq!(
+            read.have,
+            [Have {
+                last_sync: heads.to_vec(),
+                bloom: BloomFilter::default()
+            }]
+        );
         assert_eq!(read.changes.iter().collect::<Vec<_>>(), [&b"one"[..], b"three"]);
         assert!(read.flags.unwrap().contains(MessageFlags::SYNC_RESET));
         let read = Message::decode(&reply.with_document(b"archive", changes.iter())).unwrap();
@@ -223,8 +251,14 @@ mod tests {
         assert_eq!(message(&[0x41]), Err(MessageError::Version(0x41)));
         assert_eq!(message(&[]), Err(MessageError::Read(ReadError::TooShort)));
         assert_eq!(message(&[0x42, 0x0b]), Err(MessageError::Read(ReadError::ListTooLong)));
-        assert_eq!(message(&[0x42, 0, 0, 0x41]), Err(MessageError::Read(ReadError::ListTooLong)));
-        assert_eq!(message(&[0x42, 0, 0, 0, 0xff, 0xff, 0x03]), Err(MessageError::Read(ReadError::TooShort)));
+        assert_eq!(
+            message(&[0x42, 0, 0, 0x41]),
+            Err(MessageError::Read(ReadError::ListTooLong))
+        );
+        assert_eq!(
+            message(&[0x42, 0, 0, 0, 0xff, 0xff, 0x03]),
+            Err(MessageError::Read(ReadError::TooShort))
+        );
         assert_eq!(message(&[0x42, 0, 0, 0, 0, 0, 9]), Err(MessageError::Trailing));
         // The filter that divides by zero where it is evaluated (S3: here it never is).
         assert!(message(&[0x42, 0, 0, 1, 0, 3, 1, 0, 7, 0]).is_ok());
@@ -240,7 +274,11 @@ mod tests {
             flags: Some(MessageFlags::new()),
             version: MessageVersion::V1,
         };
-        assert!(SyncMessage::decode(&message.clone().encode().into(), 10).unwrap().is_reset());
+        assert!(
+            SyncMessage::decode(&message.clone().encode().into(), 10)
+                .unwrap()
+                .is_reset()
+        );
         message.have[0].last_sync = vec![hash(1)];
         assert!(!SyncMessage::decode(&message.encode().into(), 10).unwrap().is_reset());
     }

@@ -97,7 +97,11 @@ impl<'a> Reader<'a> {
             value |= part << shift;
             if byte & 0x80 == 0 {
                 let negative = byte & 0x40 != 0;
-                return Ok(if negative && shift < 57 { value | (-1i64 << (shift + 7)) } else { value });
+                return Ok(if negative && shift < 57 {
+                    value | (-1i64 << (shift + 7))
+                } else {
+                    value
+                });
             }
         }
         Err(ReadError::NumberTooLong)

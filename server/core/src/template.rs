@@ -59,7 +59,10 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
     }
 }
 
@@ -149,8 +152,16 @@ pub fn build(kind: Kind, title: &str, actor: [u8; 16], time_seconds: i64) -> Res
     for block in kind.outline() {
         append(&mut document, &body, block)?;
     }
-    document.commit_with(CommitOptions::default().with_message("New document").with_time(time_seconds));
-    Ok(document.get_changes(&[]).into_iter().map(|mut change| Bytes::copy_from_slice(&change.bytes())).collect())
+    document.commit_with(
+        CommitOptions::default()
+            .with_message("New document")
+            .with_time(time_seconds),
+    );
+    Ok(document
+        .get_changes(&[])
+        .into_iter()
+        .map(|mut change| Bytes::copy_from_slice(&change.bytes()))
+        .collect())
 }
 
 fn append(document: &mut AutoCommit, body: &ObjId, block: &Block) -> Result<(), AutomergeError> {
@@ -189,9 +200,16 @@ mod tests {
             assert_eq!(document.text(&title).unwrap(), "Ünïcode & Söhne");
             let (value, body) = document.get(ROOT, "body").unwrap().unwrap();
             assert!(matches!(value, Value::Object(ObjType::Text)));
-            let headings = kind.outline().iter().filter(|block| matches!(block, Heading(_))).count();
+            let headings = kind
+                .outline()
+                .iter()
+                .filter(|block| matches!(block, Heading(_)))
+                .count();
             let spans: Vec<_> = document.spans(&body).unwrap().collect();
-            let found = spans.iter().filter(|span| format!("{span:?}").contains("heading")).count();
+            let found = spans
+                .iter()
+                .filter(|span| format!("{span:?}").contains("heading"))
+                .count();
             assert_eq!(found, headings);
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }

@@ -247,7 +247,12 @@ impl<'a> Fields<'a> {
             "ephemeral" => Ok(ClientFrame::Ephemeral(Ephemeral {
                 sender: self.sender("ephemeral")?,
                 document: self.document("ephemeral")?,
-                session: self.session.ok_or(missing("ephemeral", "sessionId"))?.chars().take(128).collect(),
+                session: self
+                    .session
+                    .ok_or(missing("ephemeral", "sessionId"))?
+                    .chars()
+                    .take(128)
+                    .collect(),
                 count: self.count.ok_or(missing("ephemeral", "count"))?,
                 data: self.data("ephemeral", frame)?,
             })),
@@ -269,7 +274,9 @@ impl<'a> Fields<'a> {
 
     fn extension(&self, frame: &Bytes) -> Result<ClientExtension, WireError> {
         match self.extension.ok_or(missing("fb", "kind"))? {
-            "ping" => Ok(ClientExtension::Ping { id: self.id.ok_or(missing("ping", "id"))? }),
+            "ping" => Ok(ClientExtension::Ping {
+                id: self.id.ok_or(missing("ping", "id"))?,
+            }),
             "presence" => Ok(ClientExtension::Presence {
                 document: self.document("presence")?,
                 data: self.data("presence", frame)?,
@@ -288,7 +295,11 @@ impl<'a> Fields<'a> {
 
     fn data(&self, frame: &'static str, whole: &Bytes) -> Result<Bytes, WireError> {
         let data = self.data.ok_or(missing(frame, "data"))?;
-        Ok(if data.is_empty() { Bytes::new() } else { whole.slice_ref(data) })
+        Ok(if data.is_empty() {
+            Bytes::new()
+        } else {
+            whole.slice_ref(data)
+        })
     }
 }
 
@@ -297,7 +308,11 @@ fn missing(frame: &'static str, field: &'static str) -> WireError {
 }
 
 fn read_text<'a>(d: &mut Decoder<'a>) -> Result<Option<&'a str>, CborError> {
-    if d.datatype()? == Type::String { d.str().map(Some) } else { skip(d, 0).map(|()| None) }
+    if d.datatype()? == Type::String {
+        d.str().map(Some)
+    } else {
+        skip(d, 0).map(|()| None)
+    }
 }
 
 /// Bytes, bare or under tag 64 (a `Uint8Array`).
@@ -305,7 +320,11 @@ fn read_bytes<'a>(d: &mut Decoder<'a>) -> Result<Option<&'a [u8]>, CborError> {
     if d.datatype()? == Type::Tag && d.probe().tag()?.as_u64() == 64 {
         d.tag()?;
     }
-    if d.datatype()? == Type::Bytes { d.bytes().map(Some) } else { skip(d, 0).map(|()| None) }
+    if d.datatype()? == Type::Bytes {
+        d.bytes().map(Some)
+    } else {
+        skip(d, 0).map(|()| None)
+    }
 }
 
 /// A whole number below 2^32, however it is encoded.
@@ -401,7 +420,10 @@ pub fn peer(us: &PeerId, storage: &StorageId) -> Frame {
             e.map(5)?.str("type")?.str("peer")?;
             e.str("senderId")?.str(us.as_str())?;
             e.str("peerMetadata")?.map(2)?;
-            e.str("storageId")?.str(storage.as_str())?.str("isEphemeral")?.bool(false)?;
+            e.str("storageId")?
+                .str(storage.as_str())?
+                .str("isEphemeral")?
+                .bool(false)?;
             e.str("selectedProtocolVersion")?.str(PROTOCOL_VERSION)?;
             e.str("targetId")?.ok()
         })
@@ -491,7 +513,8 @@ fn people(e: &mut Encoder<&mut Vec<u8>>, list: &[PersonView<'_>]) -> EncodeResul
         e.map(4 + u64::from(person.data.is_some()))?;
         e.str("key")?.str(person.key)?.str("userId")?.str(person.user)?;
         e.str("name")?.str(person.name)?;
-        e.str("state")?.str(if person.reconnecting { "reconnecting" } else { "here" })?;
+        e.str("state")?
+            .str(if person.reconnecting { "reconnecting" } else { "here" })?;
         if let Some(data) = person.data {
             e.str("data")?.bytes(data)?;
         }
@@ -518,20 +541,35 @@ pub fn pong(id: u32) -> Frame {
 /// `fb` `role`.
 #[must_use]
 pub fn role(document: DocumentId, role: &str) -> Frame {
-    extension("role", 2, |e| e.str("documentId")?.str(&document.to_string())?.str("role")?.str(role)?.ok())
+    extension("role", 2, |e| {
+        e.str("documentId")?
+            .str(&document.to_string())?
+            .str("role")?
+            .str(role)?
+            .ok()
+    })
 }
 
 /// `fb` `store`.
 #[must_use]
 pub fn store(document: DocumentId, ok: bool) -> Frame {
-    extension("store", 2, |e| e.str("documentId")?.str(&document.to_string())?.str("ok")?.bool(ok)?.ok())
+    extension("store", 2, |e| {
+        e.str("documentId")?
+            .str(&document.to_string())?
+            .str("ok")?
+            .bool(ok)?
+            .ok()
+    })
 }
 
 /// `fb` `refused`.
 #[must_use]
 pub fn refused(document: DocumentId, hashes: &[automerge::ChangeHash], rule: &str, text: &str) -> Frame {
     extension("refused", 4, |e| {
-        e.str("documentId")?.str(&document.to_string())?.str("hashes")?.array(hashes.len() as u64)?;
+        e.str("documentId")?
+            .str(&document.to_string())?
+            .str("hashes")?
+            .array(hashes.len() as u64)?;
         for hash in hashes {
             e.str(&hex::encode(hash.0))?;
         }

@@ -12,10 +12,17 @@ fn a_stock_join_is_read() {
     let mut bytes = vec![0xb9, 0x00, 0x04];
     bytes.extend(encode(|e| {
         e.str("senderId")?.str("alice")?.str("type")?.str("join")?;
-        e.str("peerMetadata")?.map(2)?.str("isEphemeral")?.bool(true)?.str("storageId")?.str("store")?;
+        e.str("peerMetadata")?
+            .map(2)?
+            .str("isEphemeral")?
+            .bool(true)?
+            .str("storageId")?
+            .str("store")?;
         e.str("supportedProtocolVersions")?.array(2)?.str("0")?.str("1")?.ok()
     }));
-    let ClientFrame::Join(join) = decode(&bytes.into()).unwrap() else { panic!("not a join") };
+    let ClientFrame::Join(join) = decode(&bytes.into()).unwrap() else {
+        panic!("not a join")
+    };
     assert_eq!(join.sender.as_str(), "alice");
     assert_eq!(join.storage.unwrap().as_str(), "store");
     assert!(join.version_fits && !join.fieldbook);
@@ -24,19 +31,31 @@ fn a_stock_join_is_read() {
 #[test]
 fn missing_versions_mean_one_and_other_versions_do_not_fit() {
     let plain = frame(|e| e.map(2)?.str("type")?.str("join")?.str("senderId")?.str("a")?.ok());
-    assert!(matches!(decode(&plain), Ok(ClientFrame::Join(Join { version_fits: true, .. }))));
+    assert!(matches!(
+        decode(&plain),
+        Ok(ClientFrame::Join(Join { version_fits: true, .. }))
+    ));
     let other = frame(|e| {
         e.map(3)?.str("type")?.str("join")?.str("senderId")?.str("a")?;
         e.str("supportedProtocolVersions")?.array(1)?.str("9")?.ok()
     });
-    assert!(matches!(decode(&other), Ok(ClientFrame::Join(Join { version_fits: false, .. }))));
+    assert!(matches!(
+        decode(&other),
+        Ok(ClientFrame::Join(Join {
+            version_fits: false,
+            ..
+        }))
+    ));
 }
 
 #[test]
 fn bytes_may_be_tagged_and_undefined_is_ignored() {
     let id = DocumentId::from_bytes(*uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes()).unwrap();
     let bytes = frame(|e| {
-        e.begin_map()?.str("data")?.tag(minicbor::data::Tag::new(64))?.bytes(&[1, 2])?;
+        e.begin_map()?
+            .str("data")?
+            .tag(minicbor::data::Tag::new(64))?
+            .bytes(&[1, 2])?;
         e.str("extra")?.undefined()?.str("documentId")?.str(&id.to_string())?;
         e.str("senderId")?.str("a")?.str("type")?.str("request")?.end()?.ok()
     });
@@ -51,10 +70,16 @@ fn bytes_may_be_tagged_and_undefined_is_ignored() {
 
 #[test]
 fn counts_may_be_floats() {
-    for (encoded, expected) in [(frame(|e| e.f64(7.0)?.ok()), Some(7)), (frame(|e| e.f64(7.5)?.ok()), None)] {
+    for (encoded, expected) in [
+        (frame(|e| e.f64(7.0)?.ok()), Some(7)),
+        (frame(|e| e.f64(7.5)?.ok()), None),
+    ] {
         assert_eq!(read_count(&mut Decoder::new(&encoded)).unwrap(), expected);
     }
-    assert_eq!(read_count(&mut Decoder::new(&encode(|e| e.u64(1 << 32)?.ok()))).unwrap(), None);
+    assert_eq!(
+        read_count(&mut Decoder::new(&encode(|e| e.u64(1 << 32)?.ok()))).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -75,7 +100,14 @@ fn what_is_no_frame_is_an_error() {
             e.map(4)?.str("type")?.str("sync")?.str("senderId")?.str("a")?;
             e.str("documentId")?.str(DOCUMENT)?.str("data")?.bytes(&[])?.ok()
         }),
-        frame(|e| e.map(2)?.str("type")?.str("join")?.str("senderId")?.str(&"x".repeat(300))?.ok()),
+        frame(|e| {
+            e.map(2)?
+                .str("type")?
+                .str("join")?
+                .str("senderId")?
+                .str(&"x".repeat(300))?
+                .ok()
+        }),
     ] {
         assert!(decode(&bad).is_err(), "{bad:?}");
     }

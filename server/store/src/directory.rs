@@ -1,20 +1,10 @@
 //! People, their sessions, and the list of documents.
 
 use async_trait::async_trait;
+use fieldbook_core::access::Role;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
 use crate::StoreError;
-
-/// What a person may do in a workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Reads and writes.
-    Editor,
-    /// Reads, writes, invites.
-    Owner,
-}
 
 /// A workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]

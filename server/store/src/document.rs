@@ -8,42 +8,10 @@
 use async_trait::async_trait;
 use automerge::ChangeHash;
 use bytes::Bytes;
+use fieldbook_core::history::{ArchiveMeta, HeadAt};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
 use crate::StoreError;
-
-/// A head of a document, and the greatest op counter of that change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadAt {
-    /// The change.
-    pub hash: ChangeHash,
-    /// Greatest op counter it made (`startOp + number of ops - 1`).
-    pub max_op: u64,
-}
-
-/// From where changes inside the archive are still at hand as rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RetainedFrom {
-    /// Position of the first retained change (`position + 1` of the archive when there is none).
-    pub position: u64,
-    /// The document's heads just before that position.
-    pub heads: Vec<ChangeHash>,
-}
-
-/// What is known of an archive without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArchiveMeta {
-    /// The archive holds exactly the changes at positions 1 ..= `position`.
-    pub position: u64,
-    /// Its heads, sorted by hash.
-    pub heads: Vec<HeadAt>,
-    /// For each actor (raw bytes) that wrote in it, its greatest sequence number.
-    pub clock: Vec<(Vec<u8>, u64)>,
-    /// Size of its bytes.
-    pub bytes: u64,
-    /// Where the retained changes begin.
-    pub retained: RetainedFrom,
-}
 
 /// A new archive, to take the place of the old one and of the tail up to its position.
 #[derive(Debug, Clone)]
@@ -53,16 +21,7 @@ pub struct Archive {
     /// A saved automerge document (one document chunk).
     pub bytes: Bytes,
     /// Every change that the archive holds and that the previous archive did not.
-    pub added: Vec<ArchivedChange>,
-}
-
-/// One change inside the archive, as found by its hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArchivedChange {
-    /// The change.
-    pub hash: ChangeHash,
-    /// Greatest op counter it made.
-    pub max_op: u64,
+    pub added: Vec<HeadAt>,
 }
 
 /// Whose a document is and what the list says of it, said when its first change is stored.
@@ -122,7 +81,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     async fn read_changes(&self, id: DocumentId, after: u64, up_to: u64) -> Result<Vec<Bytes>, StoreError>;
 
     /// Those of `hashes` that the archive contains, in any order.
-    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<ArchivedChange>, StoreError>;
+    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError>;
 
     /// Puts a new archive in the place of the one at `previous` (0: none) and deletes the rows before
     /// `archive.meta.retained.position`, all in one transaction (the hash index may be filled in steps before it).

@@ -8,10 +8,10 @@ mod directory;
 mod document;
 pub mod sqlite;
 
-pub use directory::{Account, Directory, DocumentEntry, Invitation, Role, SignInSession, Workspace};
-pub use document::{
-    Archive, ArchiveMeta, ArchivedChange, DocumentStore, HeadAt, NewDocument, RetainedFrom, StoredDocument,
-};
+pub use directory::{Account, Directory, DocumentEntry, Invitation, SignInSession, Workspace};
+pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
+pub use fieldbook_core::access::Role;
+pub use fieldbook_core::history::{ArchiveMeta, HeadAt, RetainedFrom};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

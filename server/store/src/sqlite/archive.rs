@@ -10,7 +10,7 @@ use super::codec::{decode_clock, decode_hashes, decode_heads, encode_clock, enco
 use super::documents::find_key;
 use super::multi_row;
 use super::writer::Writer;
-use crate::{Archive, ArchiveMeta, ArchivedChange, RetainedFrom, StoreError};
+use crate::{Archive, ArchiveMeta, HeadAt, RetainedFrom, StoreError};
 
 /// Rows of the hash index that go into one transaction; appends by others go between.
 const INDEX_STEP: usize = 2000;
@@ -59,7 +59,7 @@ pub(super) async fn replace(
         return Ok(());
     }
     let position = meta.position;
-    let added: Arc<[ArchivedChange]> = added.into();
+    let added: Arc<[HeadAt]> = added.into();
     for start in (0..added.len()).step_by(INDEX_STEP) {
         let added = added.clone();
         writer
@@ -134,7 +134,7 @@ async fn fill_index(
     connection: &mut SqliteConnection,
     id: DocumentId,
     position: u64,
-    step: &[ArchivedChange],
+    step: &[HeadAt],
 ) -> Result<bool, StoreError> {
     let key = find_key(connection, id)
         .await?

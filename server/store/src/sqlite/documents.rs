@@ -11,7 +11,7 @@ use super::SqliteStore;
 use super::append::Append;
 use super::archive;
 use super::error::damaged;
-use crate::{Archive, ArchivedChange, DocumentStore, NewDocument, StoreError, StoredDocument};
+use crate::{Archive, DocumentStore, HeadAt, NewDocument, StoreError, StoredDocument};
 
 /// Hashes asked for in one query.
 const MOST_HASHES: usize = 512;
@@ -102,7 +102,7 @@ impl DocumentStore for SqliteStore {
         read_rows(&mut snapshot, id, key, after, up_to).await
     }
 
-    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<ArchivedChange>, StoreError> {
+    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError> {
         let mut found = Vec::new();
         for portion in hashes.chunks(MOST_HASHES) {
             found.extend(self.find_portion(id, portion).await?);
@@ -123,7 +123,7 @@ impl DocumentStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn find_portion(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<ArchivedChange>, StoreError> {
+    async fn find_portion(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "select hash, max_op from documents
              join archives on archives.document = documents.key
@@ -141,7 +141,7 @@ impl SqliteStore {
         let found: Vec<(Vec<u8>, i64)> = query.build_query_as().fetch_all(&self.readers).await?;
         let parse = |(hash, max_op): (Vec<u8>, i64)| {
             let hash = ChangeHash(hash.try_into().map_err(|_| damaged("a hash in the archive's index"))?);
-            Ok(ArchivedChange {
+            Ok(HeadAt {
                 hash,
                 max_op: max_op.cast_unsigned(),
             })

@@ -1,7 +1,7 @@
 //! Archives and what they retain.
 
 use automerge::ChangeHash;
-use fieldbook_store::{ArchivedChange, HeadAt, RetainedFrom, Store};
+use fieldbook_store::{HeadAt, RetainedFrom, Store};
 
 use crate::sample::{House, archive, assert_error, changes, document_id, hash};
 
@@ -78,7 +78,7 @@ pub(crate) async fn archived_changes_are_found_by_hash(store: &impl Store) {
     let mut found = store.find_archived(id, &asked).await.unwrap();
     found.sort_by_key(|change| change.max_op);
     let expected: Vec<_> = (1..=2900)
-        .map(|n| ArchivedChange {
+        .map(|n| HeadAt {
             hash: hash(n),
             max_op: n * 10,
         })

@@ -3,9 +3,7 @@
 use automerge::ChangeHash;
 use bytes::Bytes;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
-use fieldbook_store::{
-    Account, Archive, ArchiveMeta, ArchivedChange, HeadAt, NewDocument, RetainedFrom, Role, Store, Workspace,
-};
+use fieldbook_store::{Account, Archive, ArchiveMeta, HeadAt, NewDocument, RetainedFrom, Role, Store, Workspace};
 use uuid::Uuid;
 
 /// A workspace and a person in it.
@@ -98,7 +96,7 @@ pub(crate) fn archive(previous: u64, position: u64, retained: u64) -> Archive {
         },
         bytes,
         added: (previous + 1..=position)
-            .map(|position| ArchivedChange {
+            .map(|position| HeadAt {
                 hash: hash(position),
                 max_op: position * 10,
             })

@@ -1,0 +1,283 @@
+//! A document's changes: the archive (known by its metadata alone) and the entries after it.
+//!
+//! Positions 1, 2, 3 … count admitted changes. `entries` holds those after `base`; what lies before is in the archive,
+//! and its effect is known by the heads at `base`. Nothing here looks at an operation, so a change costs the same
+//! whatever came before it (R3).
+
+mod admission;
+mod ancestry;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use crate::change::Change;
+use crate::id::SocketId;
+
+pub use admission::Admission;
+pub use ancestry::Lacks;
+
+/// A head of a document, and the greatest op counter of that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadAt {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Greatest op counter it made (`startOp + number of ops - 1`).
+    pub max_op: u64,
+}
+
+/// From where changes inside the archive are still at hand as rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetainedFrom {
+    /// Position of the first retained change (`position + 1` of the archive when there is none).
+    pub position: u64,
+    /// The document's heads just before that position.
+    pub heads: Vec<ChangeHash>,
+}
+
+/// What is known of an archive without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveMeta {
+    /// The archive holds exactly the changes at positions 1 ..= `position`.
+    pub position: u64,
+    /// Its heads, sorted by hash.
+    pub heads: Vec<HeadAt>,
+    /// For each actor (raw bytes) that wrote in it, its greatest sequence number.
+    pub clock: Vec<(Vec<u8>, u64)>,
+    /// Size of its bytes.
+    pub bytes: u64,
+    /// Where the retained changes begin.
+    pub retained: RetainedFrom,
+}
+
+/// A change at its position.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The change's name.
+    pub hash: ChangeHash,
+    /// What it was made on top of.
+    pub deps: Box<[ChangeHash]>,
+    /// Greatest op counter it made.
+    pub max_op: u64,
+    /// The chunk.
+    pub bytes: Bytes,
+    /// The socket that brought it, if it came in since this room was loaded.
+    pub author: Option<SocketId>,
+}
+
+/// The changes of one document.
+#[derive(Debug, Default)]
+pub struct History {
+    archive: Option<ArchiveMeta>,
+    base: u64,
+    base_heads: BTreeSet<ChangeHash>,
+    entries: VecDeque<Entry>,
+    positions: HashMap<ChangeHash, u64>,
+    clock: HashMap<Box<[u8]>, u64>,
+    /// Changes inside the archive that somebody named and the store has confirmed: hash → greatest op counter.
+    confirmed: HashMap<ChangeHash, u64>,
+    heads: BTreeSet<ChangeHash>,
+    stored: u64,
+    stored_heads: BTreeSet<ChangeHash>,
+}
+
+impl History {
+    /// Begins behind an archive. The tail is then given to [`History::admit`], in order, and [`History::store_up_to`].
+    #[must_use]
+    pub fn behind(archive: Option<ArchiveMeta>) -> Self {
+        let Some(meta) = archive else { return Self::default() };
+        let heads: BTreeSet<_> = meta.heads.iter().map(|head| head.hash).collect();
+        Self {
+            base: meta.position,
+            base_heads: heads.clone(),
+            clock: meta
+                .clock
+                .iter()
+                .map(|(actor, seq)| (actor.as_slice().into(), *seq))
+                .collect(),
+            confirmed: meta.heads.iter().map(|head| (head.hash, head.max_op)).collect(),
+            heads: heads.clone(),
+            stored: meta.position,
+            stored_heads: heads,
+            archive: Some(meta),
+            ..Self::default()
+        }
+    }
+
+    /// Position of the last admitted change.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.base + self.entries.len() as u64
+    }
+
+    /// Position of the last durable change.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// Heads of the document as far as it is durable, sorted.
+    #[must_use]
+    pub fn stored_heads(&self) -> Vec<ChangeHash> {
+        self.stored_heads.iter().copied().collect()
+    }
+
+    /// What is in the archive, if there is one.
+    #[must_use]
+    pub fn archive(&self) -> Option<&ArchiveMeta> {
+        self.archive.as_ref()
+    }
+
+    /// Position after which changes are in memory.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// How many changes lie after the archive.
+    #[must_use]
+    pub fn tail_len(&self) -> u64 {
+        self.last() - self.archive_position()
+    }
+
+    /// Position up to which the archive goes (0: none).
+    #[must_use]
+    pub fn archive_position(&self) -> u64 {
+        self.archive.as_ref().map_or(0, |archive| archive.position)
+    }
+
+    /// The changes at `after + 1 ..= up_to`; `after` must not be below [`History::base`].
+    pub fn entries(
+        &self,
+        after: u64,
+        up_to: u64,
+    ) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator + Clone {
+        debug_assert!(after >= self.base && up_to <= self.last());
+        let from = after.max(self.base) - self.base;
+        let to = up_to.min(self.last()).max(self.base) - self.base;
+        self.entries.range(from.min(to) as usize..to as usize)
+    }
+
+    /// Is this change admitted here, as far as can be said without asking the store?
+    #[must_use]
+    pub fn knows(&self, hash: &ChangeHash) -> bool {
+        self.positions.contains_key(hash) || self.confirmed.contains_key(hash)
+    }
+
+    /// Could the store know a change that [`History::knows`] does not? Without an archive it cannot.
+    #[must_use]
+    pub fn may_be_archived(&self) -> bool {
+        self.base > 0
+    }
+
+    /// The store says that its archive contains these changes.
+    pub fn confirm(&mut self, found: impl IntoIterator<Item = HeadAt>) {
+        self.confirmed
+            .extend(found.into_iter().map(|change| (change.hash, change.max_op)));
+    }
+
+    /// Everything up to this position is durable.
+    pub fn store_up_to(&mut self, position: u64) {
+        let position = position.min(self.last());
+        while self.stored < position {
+            let index = (self.stored - self.base) as usize;
+            advance(&mut self.stored_heads, &self.entries[index]);
+            self.stored += 1;
+        }
+    }
+
+    /// The store has put an archive up to `meta.position` in place: entries before `meta.retained` may go, as far as
+    /// all sessions have them (`all_have`).
+    pub fn archived(&mut self, meta: ArchiveMeta, all_have: u64) {
+        let keep_after = meta
+            .retained
+            .position
+            .saturating_sub(1)
+            .min(meta.position)
+            .min(all_have);
+        while self.base < keep_after {
+            let Some(entry) = self.entries.pop_front() else { break };
+            self.positions.remove(&entry.hash);
+            self.confirmed.insert(entry.hash, entry.max_op);
+            advance(&mut self.base_heads, &entry);
+            self.base += 1;
+        }
+        self.confirmed.retain(|hash, _| self.base_heads.contains(hash));
+        self.confirmed
+            .extend(meta.heads.iter().map(|head| (head.hash, head.max_op)));
+        self.archive = Some(meta);
+    }
+
+    /// Where retained changes would begin if the archive went up to `position`: at most `changes` of them, with at most
+    /// `bytes`.
+    #[must_use]
+    pub fn retain(&self, position: u64, changes: usize, bytes: usize) -> RetainedFrom {
+        let mut size = 0;
+        let kept = self
+            .entries(self.base, position)
+            .rev()
+            .take(changes)
+            .take_while(|entry| {
+                size += entry.bytes.len();
+                size <= bytes
+            })
+            .count() as u64;
+        let mut heads = self.base_heads.clone();
+        for entry in self.entries(self.base, position - kept) {
+            advance(&mut heads, entry);
+        }
+        RetainedFrom {
+            position: position - kept + 1,
+            heads: heads.into_iter().collect(),
+        }
+    }
+
+    /// Puts the retained changes, read from the store, before what is in memory. Does nothing if they are there already.
+    pub fn recall(&mut self, retained: Vec<Change>) {
+        let Some(archive) = &self.archive else { return };
+        let from = &archive.retained;
+        if self.base != archive.position || from.position + retained.len() as u64 != archive.position + 1 {
+            return;
+        }
+        self.base_heads = from.heads.iter().copied().collect();
+        self.base = from.position - 1;
+        for (index, change) in retained.into_iter().enumerate().rev() {
+            self.positions.insert(change.hash, self.base + 1 + index as u64);
+            self.entries.push_front(Entry::new(change, None).0);
+        }
+    }
+
+    /// Are there changes that [`History::recall`] could bring?
+    #[must_use]
+    pub fn can_recall(&self) -> bool {
+        self.archive
+            .as_ref()
+            .is_some_and(|archive| self.base == archive.position && archive.retained.position <= archive.position)
+    }
+}
+
+impl Entry {
+    /// Also the actor and its sequence number, which only admission needs.
+    fn new(change: Change, author: Option<SocketId>) -> (Self, Box<[u8]>, u64) {
+        let entry = Self {
+            hash: change.hash,
+            deps: change.deps.into(),
+            max_op: change.max_op,
+            bytes: change.bytes,
+            author,
+        };
+        (entry, change.actor, change.seq)
+    }
+}
+
+fn advance(heads: &mut BTreeSet<ChangeHash>, entry: &Entry) {
+    for dep in &entry.deps {
+        heads.remove(dep);
+    }
+    heads.insert(entry.hash);
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -1,0 +1,450 @@
+//! One document's state machine: inputs in, effects out, one owner.
+//!
+//! [`Room::step`] is given the time and one [`Input`]; what is to be done in the world comes back as [`Effect`]s. Nothing
+//! here waits: what takes time (the store, a worker) answers with another input.
+
+mod fanout;
+mod incoming;
+mod opening;
+mod upkeep;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use crate::access::{Member, Role};
+use crate::change::Change;
+use crate::history::{ArchiveMeta, HeadAt, History, RetainedFrom};
+use crate::id::{DocumentId, PeerId, SocketId, UserId, WorkspaceId};
+use crate::limits::{Compaction, Limits, Timing};
+use crate::message::SyncMessage;
+use crate::orphans::Orphans;
+use crate::presence::Roster;
+use crate::sync::Session;
+use crate::wire::{Ephemeral, Frame};
+
+/// What a room is told.
+#[derive(Debug)]
+pub enum Input {
+    /// A socket names this document for the first time.
+    Open {
+        /// The socket.
+        socket: SocketId,
+        /// Its client.
+        peer: PeerId,
+        /// Its person.
+        member: Member,
+        /// Does it take `fb` frames?
+        extended: bool,
+    },
+    /// A `sync` or `request` frame of an open session.
+    Sync {
+        /// Whose.
+        socket: SocketId,
+        /// `request` rather than `sync`.
+        request: bool,
+        /// Its message.
+        message: SyncMessage,
+    },
+    /// A stock ephemeral message; its sender is the socket's own peer.
+    Ephemeral {
+        /// Whose.
+        socket: SocketId,
+        /// What.
+        message: Ephemeral,
+    },
+    /// A device's cursor and state.
+    Presence {
+        /// Whose.
+        socket: SocketId,
+        /// What; empty: no cursor.
+        data: Bytes,
+    },
+    /// The socket is gone.
+    Left {
+        /// Which.
+        socket: SocketId,
+        /// It said goodbye, rather than being lost.
+        clean: bool,
+    },
+    /// Everything up to this position is durable.
+    Stored {
+        /// The position.
+        up_to: u64,
+    },
+    /// The last append was not made, or perhaps was not.
+    StoreFailed {
+        /// Something else is stored at that position: trying again will not help.
+        conflict: bool,
+    },
+    /// The store answers [`Effect::Recall`].
+    Recalled {
+        /// For whom.
+        socket: SocketId,
+        /// What the archive contains of what was asked.
+        archived: Vec<HeadAt>,
+        /// The retained changes, if they were asked for.
+        retained: Vec<Bytes>,
+        /// The store could not be read: the session has to begin again.
+        failed: bool,
+    },
+    /// The store answers [`Effect::ReadArchive`].
+    Archive {
+        /// Position and bytes; `None`: it could not be read.
+        read: Option<(u64, Bytes)>,
+    },
+    /// A worker answers [`Effect::Expand`].
+    Expanded {
+        /// For whom.
+        socket: SocketId,
+        /// The changes, or why there are none.
+        changes: Result<Vec<Bytes>, String>,
+    },
+    /// [`Effect::Compact`] is over.
+    Compacted {
+        /// The new archive; `None`: it was put off or failed.
+        archive: Option<ArchiveMeta>,
+    },
+    /// [`Effect::Summarise`] is over.
+    Summarised {
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// [`Room::wake_at_ms`] has come.
+    Wake,
+}
+
+/// What is to be done in the world.
+#[derive(Debug)]
+pub enum Effect {
+    /// A frame for a socket's outbox.
+    Send(SocketId, Frame),
+    /// Make these changes durable, then say [`Input::Stored`] or [`Input::StoreFailed`].
+    Append {
+        /// If the document is new: whose it is.
+        new: Option<(WorkspaceId, UserId)>,
+        /// Position of the first.
+        first_position: u64,
+        /// The chunks.
+        changes: Vec<Bytes>,
+    },
+    /// Ask the store which of these the archive contains, and for the retained changes: [`Input::Recalled`].
+    Recall {
+        /// For whom.
+        socket: SocketId,
+        /// What.
+        hashes: Vec<ChangeHash>,
+        /// Read the retained changes too.
+        retained: bool,
+    },
+    /// Read the archive: [`Input::Archive`].
+    ReadArchive,
+    /// Have a worker take whole documents apart: [`Input::Expanded`].
+    Expand {
+        /// For whom.
+        socket: SocketId,
+        /// Document chunks, one after another.
+        chunks: Vec<Bytes>,
+    },
+    /// Make archive and tail one: [`Input::Compacted`].
+    Compact(CompactionPlan),
+    /// Bring the list's copy of the title up to date: [`Input::Summarised`].
+    Summarise {
+        /// As far as it is durable.
+        up_to: u64,
+    },
+    /// A change was refused (for the log).
+    Refused {
+        /// Whose.
+        socket: SocketId,
+        /// The rule's name.
+        rule: &'static str,
+    },
+    /// Close a socket.
+    Close(SocketId, Closing),
+}
+
+/// Why a room closes a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// A sync message carries something that is no automerge chunk.
+    NotAutomerge,
+    /// More waits to be read than is allowed.
+    TooMuchHeld,
+    /// The store could not be read.
+    CannotRead,
+    /// Somebody else wrote to the store: the room must be loaded again.
+    StoreMovedOn,
+}
+
+impl Closing {
+    /// WebSocket close code.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        match self {
+            Self::NotAutomerge => 1007,
+            Self::TooMuchHeld | Self::CannotRead => 1013,
+            Self::StoreMovedOn => 1012,
+        }
+    }
+
+    /// In words, for whoever wrote the client.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotAutomerge => "a sync message carries bytes that are no automerge chunk of an accepted type",
+            Self::TooMuchHeld => "too much of this session waits to be read; connect again and send less at once",
+            Self::CannotRead => "the document cannot be read now; connect again in a moment",
+            Self::StoreMovedOn => "the document is being loaded again; connect again",
+        }
+    }
+}
+
+/// A compaction that is due.
+#[derive(Debug)]
+pub struct CompactionPlan {
+    /// Position of the archive that is there now (0: none).
+    pub previous: u64,
+    /// Position that the new one goes to.
+    pub up_to: u64,
+    /// The heads that it must have.
+    pub heads: Vec<ChangeHash>,
+    /// What stays at hand as rows.
+    pub retained: RetainedFrom,
+    /// The changes that it has and the previous one has not.
+    pub added: Vec<HeadAt>,
+}
+
+/// What a room is made with.
+#[derive(Debug, Clone)]
+pub struct RoomConfig {
+    /// This node's peer id.
+    pub us: PeerId,
+    /// Bounds.
+    pub limits: Limits,
+    /// Times.
+    pub timing: Timing,
+    /// When to compact.
+    pub compaction: Compaction,
+}
+
+/// What the store has of a document when its room begins.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Its archive.
+    pub archive: Option<ArchiveMeta>,
+    /// The changes after it.
+    pub tail: Vec<Bytes>,
+}
+
+/// What is stored is not what was stored: the document cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored change at position {position} cannot be read back: {why}")]
+pub struct Damaged {
+    /// Where.
+    pub position: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+#[derive(Debug, Default)]
+struct StoreState {
+    /// Position up to which changes are with the store.
+    appending: Option<u64>,
+    failing: bool,
+}
+
+/// When something is due; milliseconds on the caller's clock, `None`: it is not.
+#[derive(Debug, Default)]
+struct Due {
+    grace: Option<u64>,
+    window: Option<u64>,
+    presence: Option<u64>,
+    linger: Option<u64>,
+    store_retry: Option<u64>,
+    compaction: Option<u64>,
+    summary: Option<u64>,
+    unload: Option<u64>,
+}
+
+struct StockPeer {
+    session: String,
+    count: u32,
+    present: bool,
+}
+
+/// One document, in memory.
+pub struct Room {
+    id: DocumentId,
+    config: Arc<RoomConfig>,
+    workspace: Option<WorkspaceId>,
+    creator: Option<UserId>,
+    history: History,
+    orphans: Orphans,
+    sessions: BTreeMap<SocketId, Session>,
+    roster: Roster,
+    stock_peers: HashMap<SocketId, StockPeer>,
+    store: StoreState,
+    reads_archive: bool,
+    compacting: bool,
+    compaction_not_before_ms: u64,
+    summarising: bool,
+    summary_pause_ms: u64,
+    unsaved_bytes: usize,
+    last_change_ms: u64,
+    due: Due,
+    effects: VecDeque<Effect>,
+}
+
+impl Room {
+    /// Begins with what the store has; `None`: there is no such document.
+    ///
+    /// # Errors
+    /// [`Damaged`]: what was stored does not read back.
+    pub fn new(id: DocumentId, config: Arc<RoomConfig>, loaded: Option<Loaded>, now_ms: u64) -> Result<Self, Damaged> {
+        let (workspace, history) = match loaded {
+            Some(loaded) => (Some(loaded.workspace), restore(loaded)?),
+            None => (None, History::default()),
+        };
+        let unload_at = now_ms + config.timing.unload_ms;
+        Ok(Self {
+            id,
+            config,
+            workspace,
+            creator: None,
+            history,
+            orphans: Orphans::default(),
+            sessions: BTreeMap::new(),
+            roster: Roster::default(),
+            stock_peers: HashMap::new(),
+            store: StoreState::default(),
+            reads_archive: false,
+            compacting: false,
+            compaction_not_before_ms: 0,
+            summarising: false,
+            summary_pause_ms: 0,
+            unsaved_bytes: 0,
+            last_change_ms: now_ms,
+            due: Due {
+                unload: Some(unload_at),
+                ..Due::default()
+            },
+            effects: VecDeque::new(),
+        })
+    }
+
+    /// Takes one input; what is to be done comes back in order.
+    pub fn step(&mut self, now_ms: u64, input: Input) -> impl Iterator<Item = Effect> + '_ {
+        match input {
+            Input::Open {
+                socket,
+                peer,
+                member,
+                extended,
+            } => self.open(now_ms, socket, peer, member, extended),
+            Input::Sync {
+                socket,
+                request,
+                message,
+            } => self.receive(now_ms, socket, request, message),
+            Input::Ephemeral { socket, message } => self.relay_ephemeral(socket, message),
+            Input::Presence { socket, data } => self.update_presence(now_ms, socket, data),
+            Input::Left { socket, clean } => self.leave(now_ms, socket, clean),
+            Input::Stored { up_to } => self.stored(now_ms, up_to),
+            Input::StoreFailed { conflict } => self.store_failed(now_ms, conflict),
+            Input::Recalled {
+                socket,
+                archived,
+                retained,
+                failed,
+            } => {
+                self.recalled(now_ms, socket, archived, retained, failed);
+            }
+            Input::Archive { read } => self.archive_read(now_ms, read),
+            Input::Expanded { socket, changes } => self.expanded(now_ms, socket, changes),
+            Input::Compacted { archive } => self.compacted(now_ms, archive),
+            Input::Summarised { took_ms } => self.summarised(now_ms, took_ms),
+            Input::Wake => self.wake(now_ms),
+        }
+        self.effects.drain(..)
+    }
+
+    /// When [`Input::Wake`] is next due.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        let due = &self.due;
+        [
+            due.grace,
+            due.window,
+            due.presence,
+            due.linger,
+            due.store_retry,
+            due.compaction,
+            due.summary,
+            due.unload,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Too much waits for the store: sockets should not be listened to until it has caught up.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.unsaved_bytes > self.config.limits.unsaved_bytes
+    }
+
+    /// Nobody is here, nothing is on its way: the room may go.
+    #[must_use]
+    pub fn may_unload(&self, now_ms: u64) -> bool {
+        self.is_quiet() && self.due.unload.is_some_and(|at| at <= now_ms)
+    }
+
+    /// Heads of the document as far as it is durable.
+    #[must_use]
+    pub fn stored_heads(&self) -> Vec<ChangeHash> {
+        self.history.stored_heads()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.sessions.is_empty()
+            && self.history.stored() == self.history.last()
+            && self.store.appending.is_none()
+            && !self.reads_archive
+            && !self.compacting
+            && !self.summarising
+            && self.due.compaction.is_none()
+            && self.due.summary.is_none()
+    }
+
+    fn role_of(&self, member: &Member) -> Option<Role> {
+        crate::access::role_on(member, self.workspace?)
+    }
+}
+
+fn restore(loaded: Loaded) -> Result<History, Damaged> {
+    let mut history = History::behind(loaded.archive);
+    // What was admitted once is read back whatever today's limits are.
+    let limits = Limits {
+        change_bytes: usize::MAX - 1,
+        change_ops: u64::MAX,
+        message_hashes: usize::MAX,
+        ..Limits::default()
+    };
+    for bytes in loaded.tail {
+        let position = history.last() + 1;
+        let damaged = |why: String| Damaged { position, why };
+        let change = Change::parse(bytes, &limits).map_err(|refusal| damaged(refusal.to_string()))?;
+        history.restore(change).map_err(|why| damaged(why.to_owned()))?;
+    }
+    history.store_up_to(history.last());
+    Ok(history)
+}
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

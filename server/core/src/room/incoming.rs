@@ -1,0 +1,306 @@
+//! A session's messages: their changes are admitted, then they are answered.
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use super::{Closing, Effect, Room};
+use crate::change::{self, Change, Chunk, Refusal};
+use crate::history::{Admission, HeadAt, Lacks};
+use crate::id::SocketId;
+use crate::limits::Limits;
+use crate::message::SyncMessage;
+use crate::sync::Phase;
+use crate::wire;
+
+/// Changes of one message, read and bounded.
+#[derive(Default)]
+struct Offer {
+    changes: Vec<Change>,
+    refused: Option<Refusal>,
+    documents: Vec<Bytes>,
+}
+
+impl Room {
+    pub(super) fn receive(&mut self, now: u64, socket: SocketId, request: bool, message: SyncMessage) {
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        if session.role.is_none() {
+            if matches!(session.phase, Phase::Unavailable { .. }) {
+                self.begin_without_document(now, socket, request, message.heads);
+            }
+            return;
+        }
+        session.held.push_back(message);
+        if session.busy {
+            let held: usize = session.held.iter().flat_map(|m| &m.changes).map(Bytes::len).sum();
+            if held > self.config.limits.orphan_bytes || session.held.len() > self.config.limits.orphans {
+                self.effects.push_back(Effect::Close(socket, Closing::TooMuchHeld));
+            }
+            return;
+        }
+        self.work_off(now, socket, false);
+    }
+
+    /// Takes the held messages one by one, until one needs the store or a worker. `resumed`: it has answered for the first.
+    fn work_off(&mut self, now: u64, socket: SocketId, mut resumed: bool) {
+        loop {
+            let Some(session) = self.sessions.get_mut(&socket) else {
+                return;
+            };
+            if session.busy {
+                return;
+            }
+            let Some(message) = session.held.pop_front() else {
+                return;
+            };
+            self.take(now, socket, message, resumed);
+            resumed = false;
+        }
+    }
+
+    fn take(&mut self, now: u64, socket: SocketId, message: SyncMessage, resumed: bool) {
+        let Some(session) = self.sessions.get(&socket) else {
+            return;
+        };
+        let writes = session.may_write();
+        let offer = if writes {
+            read_offer(&message.changes, &self.config.limits)
+        } else {
+            Ok(Offer::default())
+        };
+        let offer = match offer {
+            Ok(offer) => offer,
+            Err(_) => return self.effects.push_back(Effect::Close(socket, Closing::NotAutomerge)),
+        };
+        if !offer.documents.is_empty() {
+            let rest = without_documents(message, &offer);
+            self.ask_world(
+                socket,
+                rest,
+                Effect::Expand {
+                    socket,
+                    chunks: offer.documents,
+                },
+            );
+            return;
+        }
+        if !resumed && let Some(recall) = self.what_to_recall(socket, &message, &offer) {
+            self.ask_world(socket, message, recall);
+            return;
+        }
+        let offered = offer.changes.len();
+        let admitted = self.admit(now, socket, offer);
+        self.answer(now, socket, &message, offered > 0 && admitted == 0);
+        self.append_waiting();
+    }
+
+    /// The message waits for the world's answer; what comes after it waits too.
+    fn ask_world(&mut self, socket: SocketId, message: SyncMessage, question: Effect) {
+        if let Some(session) = self.sessions.get_mut(&socket) {
+            session.busy = true;
+            session.held.push_front(message);
+            self.effects.push_back(question);
+        }
+    }
+
+    /// Must the store be asked before this message can be understood?
+    fn what_to_recall(&self, socket: SocketId, message: &SyncMessage, offer: &Offer) -> Option<Effect> {
+        if !self.history.may_be_archived() {
+            return None;
+        }
+        let session = self.sessions.get(&socket)?;
+        let offered: std::collections::HashSet<_> = offer.changes.iter().map(|change| change.hash).collect();
+        let mut hashes: Vec<ChangeHash> = Vec::new();
+        for change in &offer.changes {
+            if self.history.has_passed(change) {
+                hashes.push(change.hash);
+            }
+            hashes.extend(change.deps.iter().filter(|dep| !offered.contains(*dep)));
+        }
+        let opening = !matches!(session.phase, Phase::Live(_)) || message.is_reset();
+        let mut retained = false;
+        if opening {
+            hashes.extend(message.heads.iter().chain(&message.last_sync));
+            let named = message.heads.iter().chain(&message.last_sync);
+            retained = self.history.can_recall()
+                && !message.heads.is_empty()
+                && self.history.lacks(named, self.history.stored()) == Lacks::Everything;
+        }
+        hashes.retain(|hash| !self.history.knows(hash));
+        hashes.sort_unstable();
+        hashes.dedup();
+        (retained || !hashes.is_empty()).then_some(Effect::Recall {
+            socket,
+            hashes,
+            retained,
+        })
+    }
+
+    pub(super) fn recalled(
+        &mut self,
+        now: u64,
+        socket: SocketId,
+        archived: Vec<HeadAt>,
+        retained: Vec<Bytes>,
+        failed: bool,
+    ) {
+        self.history.confirm(archived);
+        if !retained.is_empty() {
+            let limits = Limits {
+                change_bytes: usize::MAX - 1,
+                ..self.config.limits
+            };
+            let changes: Result<Vec<_>, _> = retained
+                .into_iter()
+                .map(|bytes| Change::parse(bytes, &limits))
+                .collect();
+            if let Ok(changes) = changes {
+                self.history.recall(changes);
+            }
+        }
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        session.busy = false;
+        if failed {
+            self.effects.push_back(Effect::Close(socket, Closing::CannotRead));
+        } else {
+            self.work_off(now, socket, true);
+        }
+    }
+
+    pub(super) fn expanded(&mut self, now: u64, socket: SocketId, changes: Result<Vec<Bytes>, String>) {
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        session.busy = false;
+        match changes {
+            Ok(changes) => {
+                if let Some(message) = session.held.front_mut() {
+                    message.changes.splice(0..0, changes);
+                }
+            }
+            Err(why) => {
+                let hashes = session
+                    .held
+                    .front()
+                    .map(|message| message.heads.clone())
+                    .unwrap_or_default();
+                self.refuse(socket, &hashes, "document", &why);
+            }
+        }
+        self.work_off(now, socket, false);
+    }
+
+    /// Admits what is offered and whatever waited for it; says how many changes that were.
+    fn admit(&mut self, now: u64, socket: SocketId, offer: Offer) -> usize {
+        let mut admitted = 0;
+        let mut queue: Vec<(SocketId, Change)> = offer.changes.into_iter().rev().map(|c| (socket, c)).collect();
+        while let Some((from, change)) = queue.pop() {
+            let (hash, bytes) = (change.hash, change.bytes.len());
+            match self.history.admit(change, Some(from)) {
+                Admission::Admitted(_) => {
+                    admitted += 1;
+                    self.unsaved_bytes += bytes;
+                    queue.extend(self.orphans.release(&hash).into_iter().rev());
+                }
+                Admission::Known => queue.extend(self.orphans.release(&hash).into_iter().rev()),
+                Admission::Waits { change, missing } => {
+                    self.orphans.keep(change, &missing, from, &self.config.limits);
+                }
+                Admission::Refused(refusal) => {
+                    self.refuse(from, &[hash], refusal.rule(), &refusal.to_string());
+                    queue.retain(|(other, _)| *other != from);
+                }
+            }
+        }
+        if let Some(refusal) = offer.refused {
+            self.refuse(socket, &[], refusal.rule(), &refusal.to_string());
+        }
+        if admitted > 0 {
+            self.changed(now, socket);
+        }
+        admitted
+    }
+
+    /// S9: the session reads on, but nothing more of it is taken.
+    fn refuse(&mut self, socket: SocketId, hashes: &[ChangeHash], rule: &'static str, text: &str) {
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        session.refused = true;
+        session.reply_due = true;
+        self.orphans.forget(socket);
+        if session.extended {
+            self.effects
+                .push_back(Effect::Send(socket, wire::refused(self.id, hashes, rule, text)));
+        }
+        self.effects.push_back(Effect::Refused { socket, rule });
+    }
+
+    fn answer(&mut self, now: u64, socket: SocketId, message: &SyncMessage, offered_nothing_new: bool) {
+        let waits_for = self.orphans.missing(socket, self.config.limits.message_hashes);
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        session.heard(message, &self.history);
+        let begins_again = session.takes_reset(message, now);
+        if begins_again || !matches!(session.phase, Phase::Live(_)) {
+            let named = message.heads.iter().chain(&message.last_sync).copied().collect();
+            let reads_archive = matches!(
+                session.phase,
+                Phase::Opening {
+                    reads_archive: true,
+                    ..
+                }
+            );
+            session.phase = Phase::Opening { named, reads_archive };
+        }
+        let mut unknown: Vec<_> = message
+            .heads
+            .iter()
+            .filter(|hash| !self.history.knows(hash))
+            .copied()
+            .collect();
+        if !waits_for.is_empty() {
+            unknown = waits_for;
+        }
+        session.ask(unknown);
+        session.reply_due |= offered_nothing_new;
+        if matches!(
+            session.phase,
+            Phase::Opening {
+                reads_archive: false,
+                ..
+            }
+        ) {
+            self.try_to_open(now, socket);
+        } else {
+            self.catch_up(now, socket);
+        }
+    }
+}
+
+fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkError> {
+    let mut offer = Offer::default();
+    for blob in blobs {
+        for chunk in change::split(blob)? {
+            match chunk {
+                Chunk::Document(bytes) => offer.documents.push(bytes),
+                Chunk::Change(bytes) if offer.refused.is_none() => match Change::parse(bytes, limits) {
+                    Ok(change) => offer.changes.push(change),
+                    Err(refusal) => offer.refused = Some(refusal),
+                },
+                Chunk::Change(_) => {}
+            }
+        }
+    }
+    Ok(offer)
+}
+
+/// The message as it will be once a worker has taken its documents apart.
+fn without_documents(mut message: SyncMessage, offer: &Offer) -> SyncMessage {
+    message.changes = offer.changes.iter().map(|change| change.bytes.clone()).collect();
+    message
+}

@@ -1,0 +1,235 @@
+//! From a session's first message to Live (rules D1–D4, S1–S3, S8).
+
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use super::{Closing, Effect, Room};
+use crate::access::{self, Member};
+use crate::history::Lacks;
+use crate::id::{PeerId, SocketId};
+use crate::sync::{Phase, Session};
+use crate::wire;
+
+impl Room {
+    pub(super) fn open(&mut self, now: u64, socket: SocketId, peer: PeerId, member: Member, extended: bool) {
+        self.due.unload = None;
+        let mut session = Session::new(peer, member, extended);
+        session.role = self.role_of(&session.member);
+        self.sessions.insert(socket, session);
+        if self.sessions[&socket].role.is_some() {
+            self.welcome(now, socket);
+        }
+    }
+
+    /// The person may know of the document: they are shown to others, and others to them.
+    pub(super) fn welcome(&mut self, now: u64, socket: SocketId) {
+        let Some(session) = self.sessions.get(&socket) else {
+            return;
+        };
+        self.roster.join(socket, &session.peer, &session.member);
+        if session.extended {
+            let role = session.role.map_or("", |role| role.as_str());
+            self.effects.push_back(Effect::Send(socket, wire::role(self.id, role)));
+            self.effects
+                .push_back(Effect::Send(socket, self.roster.roster(self.id, &session.peer)));
+            if self.store.failing {
+                self.effects
+                    .push_back(Effect::Send(socket, wire::store(self.id, false)));
+            }
+        }
+        self.plan_presence(now);
+    }
+
+    /// Nothing is known of the document to this person: after the grace they are told so (D2), unless they are bringing it.
+    pub(super) fn begin_without_document(&mut self, now: u64, socket: SocketId, request: bool, heads: Vec<ChangeHash>) {
+        let absent = self.workspace.is_none();
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        if absent && !request && access::may_create(&session.member) {
+            session.role = Some(session.member.role);
+            session.phase = Phase::Opening {
+                named: heads.clone(),
+                reads_archive: false,
+            };
+            session.ask(heads);
+            session.reply_due = false;
+            self.send_alone(socket, &[], &[]);
+        } else if let Phase::Unavailable { tell_at_ms } = &mut session.phase {
+            let at = now + self.config.timing.unavailable_grace_ms;
+            *tell_at_ms = Some(at);
+            self.due.grace = Some(self.due.grace.map_or(at, |due| due.min(at)));
+        }
+    }
+
+    /// Tells those whose grace is over.
+    pub(super) fn tell_unavailable(&mut self, now: u64) {
+        let mut next = None;
+        for (socket, session) in &mut self.sessions {
+            let Phase::Unavailable { tell_at_ms } = &mut session.phase else {
+                continue;
+            };
+            match *tell_at_ms {
+                Some(at) if at <= now => {
+                    *tell_at_ms = None;
+                    let frame = wire::unavailable(&self.config.us, self.id);
+                    self.effects.push_back(Effect::Send(*socket, frame));
+                }
+                Some(at) => next = Some(next.map_or(at, |other: u64| other.min(at))),
+                None => {}
+            }
+        }
+        self.due.grace = next;
+    }
+
+    /// The document has come to be, or has its first durable changes: whoever waited for that goes on.
+    pub(super) fn open_waiting(&mut self, now: u64) {
+        let sockets: Vec<_> = self.sessions.keys().copied().collect();
+        for socket in sockets {
+            let Some(session) = self.sessions.get_mut(&socket) else {
+                continue;
+            };
+            if matches!(session.phase, Phase::Unavailable { .. }) {
+                if session.role.is_some() {
+                    // Its first message has yet to come.
+                    continue;
+                }
+                session.role = self
+                    .workspace
+                    .and_then(|workspace| access::role_on(&session.member, workspace));
+                if session.role.is_none() {
+                    continue;
+                }
+                session.phase = Phase::Opening {
+                    named: Vec::new(),
+                    reads_archive: false,
+                };
+                self.welcome(now, socket);
+            }
+            self.try_to_open(now, socket);
+        }
+    }
+
+    /// Sends the first answer (S2) if it can be given now; else asks the store for what it takes.
+    pub(super) fn try_to_open(&mut self, now: u64, socket: SocketId) {
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        let applies = session.applies();
+        let Phase::Opening { named, reads_archive } = &mut session.phase else {
+            return;
+        };
+        if self.history.stored() == 0 {
+            return;
+        }
+        let lacks = if applies {
+            self.history.lacks(named.iter(), self.history.stored())
+        } else {
+            NOTHING
+        };
+        match lacks {
+            Lacks::Changes(positions) => self.send_opening(now, socket, &positions),
+            Lacks::Everything => {
+                *reads_archive = true;
+                if !self.reads_archive {
+                    self.reads_archive = true;
+                    self.effects.push_back(Effect::ReadArchive);
+                }
+            }
+        }
+    }
+
+    fn send_opening(&mut self, now: u64, socket: SocketId, positions: &[u64]) {
+        let chunks: Vec<Bytes> = self.history.chunks(positions).cloned().collect();
+        let heads = self.history.stored_heads();
+        self.send_alone(socket, &heads, &chunks);
+        self.becomes_live(now, socket, heads, !positions.is_empty());
+    }
+
+    fn becomes_live(&mut self, now: u64, socket: SocketId, heads: Vec<ChangeHash>, with_changes: bool) {
+        let until = now + self.config.timing.window_ms;
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        let changes = with_changes.then(|| (Arc::from(heads), until));
+        session.has_been_sent(self.history.stored(), changes);
+    }
+
+    /// The archive has been read: everybody who waited for it gets it, and what came after, in one piece.
+    pub(super) fn archive_read(&mut self, now: u64, read: Option<(u64, Bytes)>) {
+        self.reads_archive = false;
+        let waiting: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, s)| waits_for_archive(s))
+            .map(|(id, _)| *id)
+            .collect();
+        let Some((position, archive)) = read else {
+            for socket in waiting {
+                self.effects.push_back(Effect::Close(socket, Closing::CannotRead));
+            }
+            return;
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        if position < self.history.base() || position > self.history.stored() {
+            // A compaction took its place in between.
+            self.reads_archive = true;
+            self.effects.push_back(Effect::ReadArchive);
+            return;
+        }
+        let heads = self.history.stored_heads();
+        let tail: Vec<Bytes> = self
+            .history
+            .entries(position, self.history.stored())
+            .map(|entry| entry.bytes.clone())
+            .collect();
+        let mut shared = None;
+        for socket in waiting {
+            let Some(session) = self.sessions.get_mut(&socket) else {
+                continue;
+            };
+            let alike = session.takes_shared();
+            let frame = match &shared {
+                Some(frame) if alike => Clone::clone(frame),
+                _ => {
+                    let data = session
+                        .reply(&heads, &mut Vec::new())
+                        .with_document(&archive, tail.iter());
+                    wire::sync(&self.config.us, self.id, &data)
+                }
+            };
+            if alike {
+                shared = Some(frame.clone());
+            }
+            self.effects.push_back(Effect::Send(socket, frame));
+            self.becomes_live(now, socket, heads.clone(), true);
+        }
+    }
+
+    /// A message for one session: heads, chunks, and whatever is to be asked or flagged.
+    pub(super) fn send_alone(&mut self, socket: SocketId, heads: &[ChangeHash], chunks: &[Bytes]) {
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        let data = session.reply(heads, &mut Vec::new()).with_changes(chunks.iter());
+        session.reply_due = false;
+        self.effects
+            .push_back(Effect::Send(socket, wire::sync(&self.config.us, self.id, &data)));
+    }
+}
+
+const NOTHING: Lacks = Lacks::Changes(Vec::new());
+
+fn waits_for_archive(session: &Session) -> bool {
+    matches!(
+        session.phase,
+        Phase::Opening {
+            reads_archive: true,
+            ..
+        }
+    )
+}

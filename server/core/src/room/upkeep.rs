@@ -1,0 +1,204 @@
+//! What happens by time: leaving, retries, compaction, the list's copy of the title, unloading.
+
+use super::{Closing, CompactionPlan, Effect, Room};
+use crate::access;
+use crate::history::{ArchiveMeta, HeadAt};
+use crate::id::SocketId;
+use crate::sync::{Phase, Session};
+
+/// How long a document must be quiet before its title is read again.
+const SUMMARY_QUIET_MS: u64 = 1_500;
+/// Reading the title may take this share of the time at most (1/n).
+const SUMMARY_SHARE: u64 = 50;
+
+impl Room {
+    pub(super) fn leave(&mut self, now: u64, socket: SocketId, clean: bool) {
+        self.say_goodbye(socket);
+        let Some(session) = self.sessions.remove(&socket) else {
+            return;
+        };
+        let linger = now + self.config.timing.presence_linger_ms;
+        self.roster.leave(socket, &session.peer, (!clean).then_some(linger));
+        if !clean {
+            self.due.linger = Some(self.due.linger.map_or(linger, |due| due.min(linger)));
+        }
+        self.plan_presence(now);
+        self.orphans.forget(socket);
+        if self.sessions.is_empty() {
+            self.due.unload = Some(now + self.config.timing.unload_ms);
+            self.plan_compaction(now);
+        }
+    }
+
+    /// A change was admitted: the document exists, and what depends on quiet begins to wait anew.
+    pub(super) fn changed(&mut self, now: u64, socket: SocketId) {
+        self.last_change_ms = now;
+        if self.workspace.is_none()
+            && let Some(session) = self.sessions.get(&socket)
+        {
+            self.workspace = Some(session.member.workspace);
+            self.creator = Some(session.member.user);
+            self.send_strangers_away(now);
+            self.welcome(now, socket);
+        }
+    }
+
+    /// The document has found its workspace: who was bringing it too, from elsewhere, has no business with it.
+    fn send_strangers_away(&mut self, now: u64) {
+        let Some(workspace) = self.workspace else { return };
+        let tell_at = now + self.config.timing.unavailable_grace_ms;
+        for session in self.sessions.values_mut() {
+            if session.role.is_some() && access::role_on(&session.member, workspace).is_none() {
+                session.role = None;
+                session.phase = Phase::Unavailable {
+                    tell_at_ms: Some(tell_at),
+                };
+                self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
+            }
+        }
+    }
+
+    pub(super) fn store_failed(&mut self, now: u64, conflict: bool) {
+        self.store.appending = None;
+        if conflict {
+            let sockets: Vec<_> = self.sessions.keys().copied().collect();
+            self.effects.extend(
+                sockets
+                    .into_iter()
+                    .map(|socket| Effect::Close(socket, Closing::StoreMovedOn)),
+            );
+            return;
+        }
+        self.due.store_retry = Some(now + self.config.timing.store_retry_ms);
+        if !self.store.failing {
+            self.store.failing = true;
+            self.tell_store(false);
+        }
+    }
+
+    pub(super) fn store_works_again(&mut self) {
+        if self.store.failing {
+            self.store.failing = false;
+            self.due.store_retry = None;
+            self.tell_store(true);
+        }
+    }
+
+    fn retry_store(&mut self) {
+        self.due.store_retry = None;
+        self.append();
+    }
+
+    pub(super) fn wake(&mut self, now: u64) {
+        let is_due = |at: Option<u64>| at.is_some_and(|at| at <= now);
+        if is_due(self.due.grace) {
+            self.tell_unavailable(now);
+        }
+        if is_due(self.due.window) {
+            self.open_windows(now);
+        }
+        if is_due(self.due.linger) {
+            self.due.linger = self.roster.expire(now);
+            self.plan_presence(now);
+        }
+        if is_due(self.due.presence) {
+            self.tell_presence();
+        }
+        if is_due(self.due.store_retry) {
+            self.retry_store();
+        }
+        if is_due(self.due.summary) {
+            self.summarise(now);
+        }
+        if is_due(self.due.compaction) {
+            self.due.compaction = None;
+            self.plan_compaction(now);
+        }
+        if is_due(self.due.unload) && !self.may_unload(now) {
+            self.due.unload = self.sessions.is_empty().then_some(now + self.config.timing.unload_ms);
+        }
+    }
+
+    /// Compacts now if the tail is long enough, or sets the time at which a quiet document's shorter tail is.
+    pub(super) fn plan_compaction(&mut self, now: u64) {
+        if self.compacting {
+            return;
+        }
+        self.due.compaction = None;
+        let rules = &self.config.compaction;
+        let archived = self.history.archive_position();
+        let tail = self.history.stored() - archived;
+        let long = tail > rules.min_changes && tail as f64 > archived as f64 * rules.tail_share;
+        let idle_at = self.last_change_ms + rules.idle_ms;
+        let not_before = self.compaction_not_before_ms;
+        let idle = tail > rules.idle_changes;
+        if now >= not_before && (long || (idle && now >= idle_at)) {
+            self.compact();
+        } else if idle && (not_before <= idle_at || !self.sessions.is_empty()) {
+            self.due.compaction = Some(idle_at.max(not_before));
+        }
+    }
+
+    fn compact(&mut self) {
+        let (previous, up_to) = (self.history.archive_position(), self.history.stored());
+        let rules = &self.config.compaction;
+        let plan = CompactionPlan {
+            previous,
+            up_to,
+            heads: self.history.stored_heads(),
+            retained: self.history.retain(up_to, rules.retained_changes, rules.retained_bytes),
+            added: self
+                .history
+                .entries(previous, up_to)
+                .map(|entry| HeadAt {
+                    hash: entry.hash,
+                    max_op: entry.max_op,
+                })
+                .collect(),
+        };
+        self.compacting = true;
+        self.effects.push_back(Effect::Compact(plan));
+    }
+
+    pub(super) fn compacted(&mut self, now: u64, archive: Option<ArchiveMeta>) {
+        self.compacting = false;
+        self.compaction_not_before_ms = now + self.config.compaction.interval_ms;
+        if let Some(meta) = archive {
+            let all_have = self
+                .sessions
+                .values()
+                .filter_map(Session::sent)
+                .min()
+                .unwrap_or(u64::MAX);
+            self.history.archived(meta, all_have);
+        }
+        self.plan_compaction(now);
+    }
+
+    pub(super) fn plan_summary(&mut self, now: u64) {
+        if !self.summarising {
+            self.due.summary = Some(now + SUMMARY_QUIET_MS.max(self.summary_pause_ms));
+        }
+    }
+
+    fn summarise(&mut self, now: u64) {
+        let quiet_at = self.last_change_ms + SUMMARY_QUIET_MS;
+        if now < quiet_at {
+            self.due.summary = Some(quiet_at);
+            return;
+        }
+        self.due.summary = None;
+        self.summarising = true;
+        self.effects.push_back(Effect::Summarise {
+            up_to: self.history.stored(),
+        });
+    }
+
+    pub(super) fn summarised(&mut self, now: u64, took_ms: u64) {
+        self.summarising = false;
+        self.summary_pause_ms = took_ms * SUMMARY_SHARE;
+        if self.last_change_ms + SUMMARY_QUIET_MS > now {
+            self.plan_summary(now);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One session: one socket's conversation about one document.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+
+use crate::access::{Member, Role};
+use crate::history::History;
+use crate::id::PeerId;
+use crate::message::{Reply, SyncMessage, flags};
+
+/// A message with changes that the client's heads do not cover yet.
+#[derive(Debug)]
+struct InFlight {
+    heads: Arc<[ChangeHash]>,
+    until_ms: u64,
+}
+
+/// How far the conversation has come.
+#[derive(Debug)]
+pub enum Phase {
+    /// There is no such document, or it is none of this person's business (they look alike, D2).
+    Unavailable {
+        /// When to say so; `None`: it has been said.
+        tell_at_ms: Option<u64>,
+    },
+    /// The first answer (S2) is not out yet: it waits for the first commit, or for the archive to be read.
+    Opening {
+        /// What the client says that it has.
+        named: Vec<ChangeHash>,
+        /// The archive is being read for it.
+        reads_archive: bool,
+    },
+    /// The client has been sent everything up to a position.
+    Live(Live),
+}
+
+/// See [`Phase::Live`].
+#[derive(Debug)]
+pub struct Live {
+    /// It has been sent everything up to here.
+    pub sent: u64,
+    in_flight: VecDeque<InFlight>,
+}
+
+/// What one socket has open.
+#[derive(Debug)]
+pub struct Session {
+    /// The client's name.
+    pub peer: PeerId,
+    /// Whose it is.
+    pub member: Member,
+    /// Gets `fb` frames.
+    pub extended: bool,
+    /// What the person may do; `None` as long as there is no document, or no access.
+    pub role: Option<Role>,
+    /// A change was refused: nothing more is taken (S9).
+    pub refused: bool,
+    /// Where the conversation is.
+    pub phase: Phase,
+    /// Messages that wait until the store or a worker has answered for the first of them.
+    pub held: VecDeque<SyncMessage>,
+    /// The store or a worker has been asked for this session.
+    pub busy: bool,
+    /// Unknown changes that were asked for last; not asked for twice in a row.
+    asked: Vec<ChangeHash>,
+    /// Unknown changes to ask for with the next message.
+    ask: Vec<ChangeHash>,
+    /// A message is due although there is nothing new in it.
+    pub reply_due: bool,
+    said_read_only: bool,
+    applies: bool,
+    last_reset: Option<(Vec<ChangeHash>, u64)>,
+}
+
+/// The same reset again within this time is not answered (S8).
+const RESET_INTERVAL_MS: u64 = 5_000;
+
+impl Session {
+    /// A session before its first message.
+    #[must_use]
+    pub fn new(peer: PeerId, member: Member, extended: bool) -> Self {
+        Self {
+            peer,
+            member,
+            extended,
+            role: None,
+            refused: false,
+            phase: Phase::Unavailable { tell_at_ms: None },
+            held: VecDeque::new(),
+            busy: false,
+            asked: Vec::new(),
+            ask: Vec::new(),
+            reply_due: false,
+            said_read_only: false,
+            applies: true,
+            last_reset: None,
+        }
+    }
+
+    /// Position up to which it has been sent everything; `None` before its first answer.
+    #[must_use]
+    pub fn sent(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Live(live) => Some(live.sent),
+            _ => None,
+        }
+    }
+
+    /// Are its changes taken?
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        !self.refused && self.role.is_some_and(Role::may_write)
+    }
+
+    /// The client has told its heads in a Live session: what was on its way and is covered now is so no longer.
+    pub fn heard(&mut self, message: &SyncMessage, history: &History) {
+        self.applies = !message.is_read_only();
+        let Phase::Live(live) = &mut self.phase else { return };
+        let covered = live
+            .in_flight
+            .iter()
+            .rposition(|sent| history.covers(&message.heads, &sent.heads));
+        if let Some(last) = covered {
+            live.in_flight.drain(..=last);
+        }
+    }
+
+    /// Does the client ask to begin again, or for changes by name, and is it to be answered? (S8)
+    pub fn takes_reset(&mut self, message: &SyncMessage, now_ms: u64) -> bool {
+        if !message.is_reset() && !message.heads.is_empty() && message.need.is_empty() {
+            return false;
+        }
+        let again = self
+            .last_reset
+            .as_ref()
+            .is_some_and(|(heads, at)| *heads == message.heads && now_ms < at + RESET_INTERVAL_MS);
+        if !again {
+            self.last_reset = Some((message.heads.clone(), now_ms));
+        }
+        !again
+    }
+
+    /// Unknown changes: asked for with the next message, unless they were what was asked for last.
+    pub fn ask(&mut self, unknown: Vec<ChangeHash>) {
+        if unknown.is_empty() {
+            self.asked.clear();
+        } else if unknown != self.asked && self.may_write() {
+            self.asked.clone_from(&unknown);
+            self.ask = unknown;
+            self.reply_due = true;
+        }
+    }
+
+    /// May another message with changes go out, or must it wait for the client (S6)?
+    #[must_use]
+    pub fn window_is_open(&self, now_ms: u64, messages: usize) -> bool {
+        match &self.phase {
+            Phase::Live(live) => live.in_flight.iter().filter(|sent| sent.until_ms > now_ms).count() < messages,
+            _ => false,
+        }
+    }
+
+    /// When the oldest message on its way stops to count.
+    #[must_use]
+    pub fn window_opens_at(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Live(live) => live.in_flight.front().map(|sent| sent.until_ms),
+            _ => None,
+        }
+    }
+
+    /// The session has been sent everything up to `sent`; with changes, that message counts until `until_ms`.
+    pub fn has_been_sent(&mut self, sent: u64, changes: Option<(Arc<[ChangeHash]>, u64)>) {
+        let mut in_flight = match std::mem::replace(&mut self.phase, Phase::Unavailable { tell_at_ms: None }) {
+            Phase::Live(live) => live.in_flight,
+            _ => VecDeque::new(),
+        };
+        if let Some((heads, until_ms)) = changes {
+            in_flight.push_back(InFlight { heads, until_ms });
+        }
+        self.reply_due = false;
+        self.phase = Phase::Live(Live { sent, in_flight });
+    }
+
+    /// Does it read messages that were encoded for all? If not, [`Session::reply`] makes one for it alone.
+    #[must_use]
+    pub fn takes_shared(&self) -> bool {
+        self.applies && self.ask.is_empty() && (self.said_read_only || self.may_write())
+    }
+
+    /// Does the client apply changes at all?
+    #[must_use]
+    pub fn applies(&self) -> bool {
+        self.applies
+    }
+
+    /// The frame of a message for this session alone: its flags, what is asked of it.
+    pub fn reply<'a>(&mut self, heads: &'a [ChangeHash], asked: &'a mut Vec<ChangeHash>) -> Reply<'a> {
+        *asked = std::mem::take(&mut self.ask);
+        let read_only = !self.may_write() && !self.said_read_only;
+        self.said_read_only |= read_only;
+        Reply {
+            heads,
+            need: asked,
+            flags: read_only.then_some(flags::READ_ONLY | flags::SUPPORTS_SYNC_RESET),
+            applies: self.applies,
+        }
+    }
+}
