@@ -1,2 +1,3 @@
-//! The binary.
+//! The `fieldbook` binary.
+
 fn main() {}

@@ -1,0 +1,156 @@
+//! Who sent a request.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use fieldbook_core::id::{UserId, WorkspaceId};
+use fieldbook_store::{Account, Role, StoreError};
+
+use super::origin::{HostRefused, check_origin};
+use super::session::{COOKIE, SessionCookie};
+use super::{RoleName, now_ms};
+use crate::http::ApiError;
+use crate::startup::State;
+
+/// The endpoint at which a token may stand in the query: browsers cannot set headers on a WebSocket.
+const SYNC_PATH: &str = "/sync";
+
+/// Somebody that the server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who.
+    pub user: UserId,
+    /// As the store knows them.
+    pub name: String,
+    /// Where they belong.
+    pub workspace: WorkspaceId,
+    /// What they may do there, as far as this token goes.
+    pub role: Role,
+    /// How they showed it.
+    pub via: Via,
+    /// Until when it is good; milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// How somebody showed who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A browser's session.
+    Cookie,
+    /// A token.
+    Token,
+}
+
+/// Why nobody is known to have sent a request.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// There is neither token nor session.
+    #[error("sign in first, or send a token: Authorization: Bearer <token>")]
+    Missing,
+    /// The token is not good.
+    #[error("the token is not good: it expired, or was made by another server; make one with `fieldbook token`")]
+    InvalidToken,
+    /// The session is not good.
+    #[error("the session has ended; sign in again")]
+    InvalidSession,
+    /// A page of another address made the request.
+    #[error("the request does not come from a page of this server")]
+    ForeignOrigin,
+    /// We do not know ourselves by the address in the request.
+    #[error(transparent)]
+    HostRefused(HostRefused),
+    /// The store cannot say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Finds out who sent a request: by the token in `Authorization: Bearer` (or, at `/sync`, in `?token=`), or by the
+/// browser's session. With the session, requests that change something, and `/sync`, must come from a page of ours.
+///
+/// # Errors
+/// [`AuthError`]. It is a [`ResponseError`], so handlers pass it on with `?`.
+pub async fn identify(request: &HttpRequest, state: &State) -> Result<Identity, AuthError> {
+    if let Some(token) = token_of(request)? {
+        return by_token(&token, state).await;
+    }
+    let Some(cookie) = request.cookie(COOKIE) else {
+        return Err(AuthError::Missing);
+    };
+    if request.path() == SYNC_PATH || !request.method().is_safe() {
+        check_origin(request, &state.config.server, true)?;
+    }
+    by_session(cookie.value(), state).await
+}
+
+async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
+    let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
+    let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
+    let account = state.store.account(user).await?.ok_or(AuthError::InvalidToken)?;
+    let role = account.role.min(claims.role.into());
+    let expires_at_ms = i64::try_from(claims.exp.saturating_mul(1000)).unwrap_or(i64::MAX);
+    Ok(identity(account, role, Via::Token, expires_at_ms))
+}
+
+async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
+    let session = SessionCookie::received(value).ok_or(AuthError::InvalidSession)?;
+    let account = state
+        .store
+        .session_account(session.hash(), now_ms())
+        .await?
+        .ok_or(AuthError::InvalidSession)?;
+    let role = account.role;
+    Ok(identity(account, role, Via::Cookie, session.expires_at_ms))
+}
+
+fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {
+    Identity {
+        user: account.id,
+        name: account.name,
+        workspace: account.workspace.id,
+        role,
+        via,
+        expires_at_ms,
+    }
+}
+
+impl Identity {
+    /// The role as it is written.
+    #[must_use]
+    pub fn role_name(&self) -> RoleName {
+        self.role.into()
+    }
+}
+
+fn token_of(request: &HttpRequest) -> Result<Option<String>, AuthError> {
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let value = value.to_str().map_err(|_| AuthError::InvalidToken)?;
+        let (scheme, token) = value.split_once(' ').ok_or(AuthError::InvalidToken)?;
+        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+        return if is_bearer {
+            Ok(Some(token.trim().to_owned()))
+        } else {
+            Err(AuthError::InvalidToken)
+        };
+    }
+    if request.path() != SYNC_PATH {
+        return Ok(None);
+    }
+    // A token has no character that a query would have to escape.
+    let pairs = request
+        .query_string()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    Ok(pairs
+        .into_iter()
+        .find(|(name, _)| *name == "token")
+        .map(|(_, token)| token.to_owned()))
+}
+
+impl ResponseError for AuthError {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        ApiError::from(self).status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        ApiError::from(self).error_response()
+    }
+}

@@ -1,0 +1,26 @@
+//! Who is asking: tokens, sessions, passwords, and where a request comes from.
+
+mod identity;
+mod origin;
+mod password;
+mod role;
+mod secret;
+mod session;
+mod token;
+
+pub use identity::{AuthError, Identity, Via, identify};
+pub use origin::{HostRefused, check_origin, client_address, own_origin};
+pub use password::{PasswordError, Passwords};
+pub use role::RoleName;
+pub use secret::{Secret, fresh_bytes};
+pub use session::{COOKIE, SessionCookie};
+pub use token::{Claims, TokenKey};
+
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

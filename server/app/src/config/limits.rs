@@ -1,0 +1,56 @@
+//! `[limits]`
+
+use super::topic::topic;
+
+topic! {
+    /// What one client, socket or request may take, and what happens beyond it.
+    Limits in "limits" {
+        /// Longest WebSocket frame from a client, in bytes. Beyond: the socket is closed.
+        frame_bytes: usize = 33_554_432, Whole(1_024, 268_435_456);
+        /// Largest single change, inflated, in bytes. Beyond: the change is refused.
+        change_bytes: usize = 16_777_216, Whole(1_024, 268_435_456);
+        /// Most operations in one change. Beyond: the change is refused.
+        change_ops: u64 = 2_000_000, Whole(1, 1_000_000_000);
+        /// Most bytes of one document that are not on the disk yet. Beyond: its sockets are read from again when the
+        /// store has caught up.
+        unsaved_bytes: usize = 67_108_864, Whole(65_536, 4_294_967_296);
+        /// Most hashes in one list of a sync message. Beyond: the socket is closed.
+        message_hashes: usize = 10_000, Whole(16, 1_000_000);
+        /// Most changes of one session that wait for changes they depend on. Beyond: the oldest are dropped and asked
+        /// for again.
+        orphans: usize = 10_000, Whole(1, 1_000_000);
+        /// Most bytes of such waiting changes. Beyond: the same.
+        orphan_bytes: usize = 16_777_216, Whole(1_024, 1_073_741_824);
+        /// Messages that wait for one document. Beyond: the server reads from their senders again when there is room.
+        mailbox: usize = 256, Whole(1, 65_536);
+        /// Bytes that wait to be sent to one socket. Beyond: the socket is closed (1013); the client comes back and
+        /// syncs again.
+        outbox_bytes: usize = 67_108_864, Whole(65_536, 4_294_967_296);
+        /// Longest payload of a stock ephemeral message, in bytes. Beyond: dropped.
+        ephemeral_bytes: usize = 65_536, Whole(0, 16_777_216);
+        /// Ephemeral messages per second and socket. Beyond: dropped.
+        ephemeral_per_second: u32 = 60, Whole(1, 1_000_000);
+        /// Longest presence state of one device, in bytes. Beyond: dropped.
+        presence_bytes: usize = 4_096, Whole(0, 1_048_576);
+        /// Presence messages per second and socket. Beyond: dropped.
+        presence_per_second: u32 = 30, Whole(1, 1_000_000);
+        /// Frames per second and socket. Beyond: the server stops reading from that socket for a moment.
+        frames_per_second: u32 = 400, Whole(1, 1_000_000);
+        /// Bytes per second and socket. Beyond: the same.
+        bytes_per_second: u32 = 33_554_432, Whole(1_024, 4_294_967_295);
+        /// Open sockets of one user. Beyond: a new one is refused (429).
+        sockets_per_user: usize = 64, Whole(1, 1_000_000);
+        /// Open sockets of the server. Beyond: a new one is refused (503).
+        sockets: usize = 20_000, Whole(1, 10_000_000);
+        /// Documents that one socket may have open. Beyond: the socket is closed.
+        documents_per_socket: usize = 1_000, Whole(1, 1_000_000);
+        /// Documents in memory. Beyond: those that nobody has open are put away at once, and new ones wait.
+        documents_in_memory: usize = 20_000, Whole(1, 10_000_000);
+        /// Longest body of an API request, in bytes. Beyond: 413.
+        requests_bytes: usize = 1_048_576, Whole(1_024, 268_435_456);
+        /// API requests per second and address. Beyond: 429. An IPv6 address counts as its /64 network.
+        requests_per_second: u32 = 50, Whole(1, 1_000_000);
+        /// Attempts to sign in per minute, for each address and for each account. Beyond: 429.
+        sign_in_per_minute: u32 = 10, Whole(1, 1_000_000);
+    }
+}

@@ -1,0 +1,51 @@
+//! `[server]`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::address::{Network, Origin};
+use super::error::Mistake;
+use super::topic::topic;
+
+topic! {
+    /// How the server is reached, and where it keeps its data.
+    Server in "server" {
+        /// Address and port to listen on. Port 0 takes a free one, which is printed at the start.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+            Text("an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080");
+        /// The data folder. It is made if it is not there. A relative path counts from the folder in which the server
+        /// is started.
+        data: PathBuf = PathBuf::from("./data"), Text("a path");
+        /// Where browsers find the server. Needed as soon as that is a name and not an IP address or localhost:
+        /// requests from pages of other addresses are refused. With https, cookies are sent over TLS only.
+        public_url: Option<Origin> = None, Text("http:// or https://, a host and if need be a port; no path");
+        /// The certificate chain for TLS, PEM. Together with `tls_key`, or neither.
+        tls_cert: Option<PathBuf> = None, Text("the path of a PEM file");
+        /// The certificate's private key, PEM. Together with `tls_cert`, or neither.
+        tls_key: Option<PathBuf> = None, Text("the path of a PEM file");
+        /// Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed.
+        trusted_proxies: Vec<Network> = Vec::new(), Text("a list of IP addresses and networks such as 10.0.0.0/8");
+        /// How long requests under way and open sockets have to finish when the server stops, in milliseconds.
+        shutdown_ms: u64 = 5_000, Whole(0, 600_000);
+    }
+}
+
+impl Server {
+    /// Whether the server itself speaks TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
+    pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
+        let missing = match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => ("server.tls_cert", "server.tls_key"),
+            (None, Some(_)) => ("server.tls_key", "server.tls_cert"),
+            _ => return,
+        };
+        mistakes.push(Mistake::Together(format!(
+            "{} is set and {} is not: TLS needs a certificate and its key; set both or neither",
+            missing.0, missing.1
+        )));
+    }
+}

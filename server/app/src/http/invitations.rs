@@ -1,0 +1,194 @@
+//! `/api/invitations`: links that make one account each.
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_core::id::UserId;
+use fieldbook_store::{Account, Role, StoreError};
+
+use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
+use super::{ApiError, Problem, session};
+use crate::auth::{AuthError, Secret, check_origin, client_address, identify, now_ms, own_origin};
+use crate::startup::State;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Says what a link leads to.
+#[utoipa::path(get, path = "/api/invitations/{secret}", operation_id = "showInvitation", tag = "invitations",
+    params(("secret" = String, Path, description = "What follows `/join/` in the link")), responses(
+    (status = 200, description = "The link is good", body = Invitation),
+    (status = 404, description = "It was used, or expired, or never was",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn show(secret: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let (hash, invitation) = find(&secret, &state).await?;
+    Ok(HttpResponse::Ok().json(Invitation {
+        workspace: WorkspaceName {
+            name: invitation.workspace.name,
+        },
+        role: invitation.role.into(),
+        setup: hash == state.setup_hash,
+    }))
+}
+
+/// Makes the account that a link is good for, and signs in to it.
+#[utoipa::path(post, path = "/api/invitations/{secret}/accept", operation_id = "acceptInvitation",
+    tag = "invitations", params(("secret" = String, Path, description = "What follows `/join/` in the link")),
+    request_body = NewAccount, responses(
+    (status = 201, description = "The account is made, and signed in", body = Session,
+        headers(("Set-Cookie" = String, description = "`fieldbook_session`"))),
+    (status = 404, description = "The link was used, or expired, or never was",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "Somebody else has the name", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The name or the password is not allowed",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn accept(
+    request: HttpRequest,
+    secret: Path<String>,
+    state: Data<State>,
+    body: Json<NewAccount>,
+) -> Result<HttpResponse, ApiError> {
+    check_origin(&request, &state.config.server, false)?;
+    let new = Checked::from(body.into_inner())?;
+    let (hash, invitation) = find(&secret, &state).await?;
+    // Hashing is dear, so these attempts count like signing in, once they hold a good link.
+    state
+        .rate
+        .sign_in_address(client_address(&request, &state.config.server))?;
+    let mut account = Account {
+        id: UserId(uuid::Uuid::new_v4()),
+        name: new.name,
+        password_hash: Some(state.passwords.hash(new.password).await?),
+        workspace: invitation.workspace,
+        role: invitation.role,
+    };
+    let accepted = state.store.accept_invitation(hash, account.clone(), now_ms()).await;
+    match accepted {
+        Ok(true) => {}
+        Ok(false) => return Err(gone()),
+        Err(StoreError::Taken(_)) => {
+            return Err(ApiError::NameTaken(format!(
+                "somebody is called {} already; choose another name",
+                account.name
+            )));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(name) = new.workspace_name.filter(|_| hash == state.setup_hash) {
+        state.store.rename_workspace(account.workspace.id, &name).await?;
+        account.workspace.name = name;
+    }
+    let mut response = HttpResponse::Created();
+    response.cookie(session::begin(&account, &request, &state).await?);
+    let role = account.role.into();
+    Ok(session::answer(response, &account, role, &state))
+}
+
+/// Makes a link. Only owners may.
+#[utoipa::path(post, path = "/api/invitations", operation_id = "invite", tag = "invitations",
+    request_body = NewInvitation, responses(
+    (status = 201, description = "The link; it is shown this once", body = InvitationLink),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Only owners invite, from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn create(
+    request: HttpRequest,
+    state: Data<State>,
+    body: Json<NewInvitation>,
+) -> Result<HttpResponse, ApiError> {
+    let identity = identify(&request, &state).await?;
+    if identity.role != Role::Owner {
+        return Err(ApiError::Forbidden(
+            "only an owner of the workspace invites people".to_owned(),
+        ));
+    }
+    let own = own_origin(&request, &state.config.server).map_err(AuthError::HostRefused)?;
+    let account = state
+        .store
+        .account(identity.user)
+        .await?
+        .ok_or(AuthError::InvalidSession)?;
+    let secret = Secret::fresh();
+    let now_ms = now_ms();
+    let expires_at_ms = now_ms + i64::from(state.config.auth.invitation_days) * DAY_MS;
+    let invitation = fieldbook_store::Invitation {
+        secret_hash: secret.hash(),
+        workspace: account.workspace,
+        role: body.role.into(),
+        expires_at_ms,
+    };
+    state.store.create_invitation(invitation, now_ms).await?;
+    let url = format!("{own}/join/{}", secret.as_str());
+    Ok(HttpResponse::Created().json(InvitationLink {
+        url,
+        expires_at: expires_at_ms,
+    }))
+}
+
+async fn find(secret: &str, state: &State) -> Result<([u8; 32], fieldbook_store::Invitation), ApiError> {
+    let hash = Secret::received(secret).hash();
+    let invitation = state.store.invitation(hash, now_ms()).await?;
+    invitation.map(|invitation| (hash, invitation)).ok_or_else(gone)
+}
+
+fn gone() -> ApiError {
+    ApiError::NotFound(
+        "this link was used already, or it expired; ask an owner of the workspace for another".to_owned(),
+    )
+}
+
+/// A new account whose values are allowed.
+struct Checked {
+    name: String,
+    password: String,
+    workspace_name: Option<String>,
+}
+
+impl Checked {
+    fn from(new: NewAccount) -> Result<Self, ApiError> {
+        let name = check_name(&new.name, "the name")?;
+        if !(10..=200).contains(&new.password.chars().count()) {
+            return Err(ApiError::Invalid("the password has 10 to 200 characters".to_owned()));
+        }
+        let workspace_name = new.workspace_name.filter(|name| !name.trim().is_empty());
+        let workspace_name = workspace_name
+            .map(|name| check_name(&name, "the workspace's name"))
+            .transpose()?;
+        Ok(Self {
+            name,
+            password: new.password,
+            workspace_name,
+        })
+    }
+}
+
+/// A name that people can tell from another when they see it.
+fn check_name(name: &str, what: &str) -> Result<String, ApiError> {
+    let name = name.trim();
+    let is_visible = |character: char| !character.is_control() && !is_invisible(character);
+    if (1..=64).contains(&name.chars().count()) && name.chars().all(is_visible) {
+        Ok(name.to_owned())
+    } else {
+        Err(ApiError::Invalid(format!("{what} has 1 to 64 visible characters")))
+    }
+}
+
+/// Characters without a shape, and those that turn the direction of others around.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_seen() {
+        assert_eq!(check_name("  Zoë Ångström ", "the name").unwrap(), "Zoë Ångström");
+        let long = "x".repeat(65);
+        for name in ["", "  ", "a\nb", "a\u{202e}b", "\u{200b}", long.as_str()] {
+            assert!(check_name(name, "the name").is_err(), "{name:?}");
+        }
+    }
+}

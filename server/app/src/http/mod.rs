@@ -1,0 +1,112 @@
+//! The REST API and the web client: one file per resource; errors become statuses in [`ApiError`].
+
+mod assets;
+mod boundary;
+mod documents;
+mod error;
+mod health;
+mod invitations;
+mod model;
+mod openapi;
+mod rate;
+mod readers;
+mod session;
+mod web_client;
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
+
+pub use boundary::guard;
+pub use error::{ApiError, PROBLEM_JSON, Problem};
+pub use openapi::description;
+pub use rate::RateLimits;
+pub use readers::readers;
+
+/// One address and what it takes. All routes stand in these tables, so that a test can hold them against the OpenAPI
+/// description.
+struct Address {
+    path: &'static str,
+    operations: Vec<(Method, Route)>,
+}
+
+fn api_addresses() -> Vec<Address> {
+    let get = |route: Route| (Method::GET, route);
+    let post = |route: Route| (Method::POST, route);
+    let delete = |route: Route| (Method::DELETE, route);
+    let address = |path, operations| Address { path, operations };
+    vec![
+        address(
+            "/session",
+            vec![
+                get(web::get().to(session::show)),
+                post(web::post().to(session::create)),
+                delete(web::delete().to(session::end)),
+            ],
+        ),
+        address("/invitations", vec![post(web::post().to(invitations::create))]),
+        address("/invitations/{secret}", vec![get(web::get().to(invitations::show))]),
+        address(
+            "/invitations/{secret}/accept",
+            vec![post(web::post().to(invitations::accept))],
+        ),
+        address(
+            "/documents",
+            vec![
+                get(web::get().to(documents::list)),
+                post(web::post().to(documents::create)),
+            ],
+        ),
+        address("/documents/{id}", vec![get(web::get().to(documents::show))]),
+        address(
+            "/documents/{id}/archive",
+            vec![post(web::post().to(documents::archive))],
+        ),
+        address(
+            "/documents/{id}/restore",
+            vec![post(web::post().to(documents::restore))],
+        ),
+        address("/openapi.json", vec![get(web::get().to(openapi::show))]),
+    ]
+}
+
+fn health_addresses() -> Vec<Address> {
+    let address = |path, route| Address {
+        path,
+        operations: vec![(Method::GET, route)],
+    };
+    vec![
+        address("/healthz", web::get().to(health::alive)),
+        address("/readyz", web::get().to(health::ready)),
+    ]
+}
+
+/// Mounts everything. Last, since the web client answers whatever nobody else does.
+pub fn mount(services: &mut web::ServiceConfig) {
+    for address in health_addresses() {
+        services.service(resource(address));
+    }
+    let api = api_addresses()
+        .into_iter()
+        .map(resource)
+        .fold(web::scope("/api"), |api, resource| api.service(resource));
+    services.service(api.default_service(web::to(not_found)).wrap(from_fn(rate::limit)));
+    services.default_service(web::to(web_client::serve));
+}
+
+fn resource(address: Address) -> Resource {
+    let methods: Vec<Method> = address.operations.iter().map(|(method, _)| method.clone()).collect();
+    let refusal = move || std::future::ready(Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods.clone())));
+    let resource = web::resource(address.path).default_service(web::to(refusal));
+    address
+        .operations
+        .into_iter()
+        .fold(resource, |resource, (_, route)| resource.route(route))
+}
+
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let path = request.path();
+    Err(ApiError::NotFound(format!(
+        "the API has no address {path}; /api/openapi.json lists them"
+    )))
+}

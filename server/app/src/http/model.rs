@@ -1,0 +1,174 @@
+//! What the API sends and takes. Times are milliseconds since 1970.
+
+use fieldbook_store::{Account, DocumentEntry};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::RoleName;
+
+/// Who is signed in, and where.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Session {
+    user: User,
+    role: RoleName,
+    workspace: Workspace,
+    /// What this server's store is called in the sync protocol.
+    storage_id: String,
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+struct User {
+    id: String,
+    name: String,
+}
+
+/// A workspace: what people belong to and documents are in.
+#[derive(Debug, Serialize, ToSchema)]
+struct Workspace {
+    id: String,
+    name: String,
+}
+
+impl Session {
+    pub(super) fn new(account: &Account, role: RoleName, storage_id: &str) -> Self {
+        let workspace = &account.workspace;
+        Self {
+            user: User {
+                id: account.id.to_string(),
+                name: account.name.clone(),
+            },
+            role,
+            workspace: Workspace {
+                id: workspace.id.to_string(),
+                name: workspace.name.clone(),
+            },
+            storage_id: storage_id.to_owned(),
+        }
+    }
+}
+
+/// A name and its password.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct SignIn {
+    pub name: String,
+    pub password: String,
+}
+
+/// What a link leads to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Invitation {
+    pub workspace: WorkspaceName,
+    pub role: RoleName,
+    /// Whether it makes the server's first account.
+    pub setup: bool,
+}
+
+/// A workspace, as somebody sees it who is not in it yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WorkspaceName {
+    pub name: String,
+}
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewAccount {
+    /// 1 to 64 characters; nobody else may have it, however it is written.
+    #[schema(min_length = 1, max_length = 64)]
+    pub name: String,
+    /// 10 to 200 characters.
+    #[schema(min_length = 10, max_length = 200)]
+    pub password: String,
+    /// What the workspace shall be called; with the first account only, ignored otherwise.
+    #[schema(min_length = 1, max_length = 64)]
+    pub workspace_name: Option<String>,
+}
+
+/// For whom a link shall be.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewInvitation {
+    pub role: RoleName,
+}
+
+/// A link that makes one account.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InvitationLink {
+    pub url: String,
+    pub expires_at: i64,
+}
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DocumentKind {
+    /// The plan for one customer.
+    AccountPlan,
+    /// What to know about a piece of collateral.
+    CollateralNote,
+    /// A meeting.
+    MeetingAgenda,
+}
+
+/// A row of the list of documents.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document {
+    /// For this API.
+    #[schema(example = "3hw5tKTCPYpbvDXVSHuvQ95f2oS8")]
+    id: String,
+    /// For automerge-repo.
+    #[schema(example = "automerge:3hw5tKTCPYpbvDXVSHuvQ95f2oS8")]
+    url: String,
+    /// `account_plan`, `collateral_note`, `meeting_agenda`; null for a document made by another sync client.
+    kind: Option<String>,
+    title: String,
+    /// The name of whoever made it.
+    created_by: String,
+    created_at: i64,
+    changed_at: i64,
+    /// Null while it is in use.
+    archived_at: Option<i64>,
+}
+
+impl From<DocumentEntry> for Document {
+    fn from(entry: DocumentEntry) -> Self {
+        let id = entry.id.to_string();
+        Self {
+            url: format!("automerge:{id}"),
+            id,
+            kind: entry.kind,
+            title: entry.title,
+            created_by: entry.created_by,
+            created_at: entry.created_at_ms,
+            changed_at: entry.changed_at_ms,
+            archived_at: entry.archived_at_ms,
+        }
+    }
+}
+
+/// Documents, the last changed first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DocumentList {
+    pub documents: Vec<Document>,
+}
+
+/// A document to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewDocument {
+    pub kind: DocumentKind,
+    /// 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    pub title: String,
+}
+
+/// Which documents to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DocumentFilter {
+    /// `true`: those that were put away. `false`: those in use.
+    #[serde(default)]
+    pub archived: bool,
+}

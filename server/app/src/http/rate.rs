@@ -1,0 +1,195 @@
+//! How often: per address and per account, in this process's memory, which is bounded.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError, web};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::ApiError;
+use crate::auth::client_address;
+use crate::config::Limits;
+use crate::startup::State;
+
+/// So many askers are told apart. While there are more, they share `CROWD_BUCKETS` allowances.
+const MOST_KEYS: usize = 100_000;
+const CROWD_BUCKETS: u64 = 4_096;
+
+/// The limits of the REST API.
+#[derive(Debug)]
+pub struct RateLimits {
+    requests: Limiter,
+    sign_in_address: Limiter,
+    sign_in_account: Limiter,
+}
+
+impl RateLimits {
+    /// As configured.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let sign_in = Quota::per_minute(at_least_one(limits.sign_in_per_minute));
+        Self {
+            requests: Limiter::new(Quota::per_second(at_least_one(limits.requests_per_second))),
+            sign_in_address: Limiter::new(sign_in),
+            sign_in_account: Limiter::new(sign_in),
+        }
+    }
+
+    /// Counts an API request.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyRequests`].
+    pub fn request(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.requests.check(&network(address))
+    }
+
+    /// Counts an attempt to sign in.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyRequests`].
+    pub fn sign_in(&self, address: IpAddr, name: &str) -> Result<(), ApiError> {
+        self.sign_in_address(address)?;
+        self.sign_in_account.check(&name.trim().to_lowercase())
+    }
+
+    /// Counts an attempt to make an account.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyRequests`].
+    pub fn sign_in_address(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.sign_in_address.check(&network(address))
+    }
+
+    /// Forgets who has not asked for a while. To be called now and then.
+    pub fn sweep(&self) {
+        for limiter in [&self.requests, &self.sign_in_address, &self.sign_in_account] {
+            limiter.inner.retain_recent();
+        }
+    }
+}
+
+/// Middleware: counts every request it lets through.
+pub(super) async fn limit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let allowed = match request.app_data::<web::Data<State>>() {
+        Some(state) => state
+            .rate
+            .request(client_address(request.request(), &state.config.server)),
+        None => Ok(()),
+    };
+    match allowed {
+        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
+        Err(error) => Ok(request.into_response(error.error_response())),
+    }
+}
+
+struct Limiter {
+    inner: DefaultKeyedRateLimiter<u64>,
+    clock: DefaultClock,
+    hasher: RandomState,
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limiter")
+            .field("keys", &self.inner.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Limiter {
+    fn new(quota: Quota) -> Self {
+        Self {
+            inner: RateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Keys are kept as keyed hashes: no name or address stays in memory, and nobody can choose two that collide.
+    fn check(&self, key: &impl Hash) -> Result<(), ApiError> {
+        let hash = self.hasher.hash_one(key);
+        let key = if self.inner.len() < MOST_KEYS {
+            hash
+        } else {
+            hash % CROWD_BUCKETS
+        };
+        self.inner.check_key(&key).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            ApiError::TooManyRequests(wait.as_secs() + 1)
+        })
+    }
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Whoever has one IPv6 address has the /64 around it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(requests_per_second: u32, sign_in_per_minute: u32) -> RateLimits {
+        RateLimits::new(&Limits {
+            requests_per_second,
+            sign_in_per_minute,
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn one_address_does_not_take_anothers_share() {
+        let rate = limits(3, 1);
+        let (ann, ben) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        for _ in 0..3 {
+            rate.request(ann).unwrap();
+        }
+        assert!(matches!(rate.request(ann), Err(ApiError::TooManyRequests(1))));
+        rate.request(ben).unwrap();
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_asker() {
+        let rate = limits(1, 1);
+        rate.request("2001:db8::1".parse().unwrap()).unwrap();
+        assert!(rate.request("2001:db8::2".parse().unwrap()).is_err());
+        rate.request("2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn an_account_is_counted_from_every_address_and_however_it_is_written() {
+        let rate = limits(1, 2);
+        rate.sign_in("10.0.0.1".parse().unwrap(), "Ann").unwrap();
+        rate.sign_in("10.0.0.2".parse().unwrap(), " ANN ").unwrap();
+        let refused = rate.sign_in("10.0.0.3".parse().unwrap(), "ann");
+        assert!(matches!(refused, Err(ApiError::TooManyRequests(seconds)) if seconds > 1));
+        rate.sign_in("10.0.0.3".parse().unwrap(), "Ben").unwrap();
+    }
+
+    #[test]
+    fn a_crowd_does_not_fill_the_memory() {
+        let limiter = Limiter::new(Quota::per_second(NonZeroU32::MIN));
+        for asker in 0..3 * MOST_KEYS {
+            let _ = limiter.check(&asker);
+        }
+        assert!(limiter.inner.len() <= MOST_KEYS + usize::try_from(CROWD_BUCKETS).unwrap());
+    }
+}

@@ -1,0 +1,120 @@
+//! `/api/session`: who is signed in.
+
+use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_store::{Account, SignInSession};
+
+use super::model::{Session, SignIn};
+use super::{ApiError, Problem};
+use crate::auth::{
+    COOKIE, Identity, RoleName, SessionCookie, check_origin, client_address, identify, now_ms, own_origin,
+};
+use crate::startup::State;
+
+const DAY_MS: i64 = 86_400_000;
+/// No account has a longer one; hashing takes time for each character.
+const MOST_PASSWORD_CHARACTERS: usize = 200;
+
+/// Says who is signed in.
+#[utoipa::path(get, path = "/api/session", operation_id = "showSession", tag = "session", responses(
+    (status = 200, description = "Somebody is", body = Session),
+    (status = 401, description = "Nobody is", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let identity = identify(&request, &state).await?;
+    let account = account_of(&identity, &state).await?;
+    Ok(answer(HttpResponse::Ok(), &account, identity.role_name(), &state))
+}
+
+/// Signs in. The session's cookie comes with the answer.
+#[utoipa::path(post, path = "/api/session", operation_id = "signIn", tag = "session", request_body = SignIn, responses(
+    (status = 200, description = "Signed in", body = Session,
+        headers(("Set-Cookie" = String, description = "`fieldbook_session`"))),
+    (status = 401, description = "The name or the password is wrong; which, is not said",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn create(
+    request: HttpRequest,
+    state: Data<State>,
+    body: Json<SignIn>,
+) -> Result<HttpResponse, ApiError> {
+    check_origin(&request, &state.config.server, false)?;
+    let SignIn { name, password } = body.into_inner();
+    state
+        .rate
+        .sign_in(client_address(&request, &state.config.server), &name)?;
+    let account = match password.chars().nth(MOST_PASSWORD_CHARACTERS) {
+        None => state.store.account_by_name(name.trim()).await?,
+        Some(_) => None,
+    };
+    let password = password.chars().take(MOST_PASSWORD_CHARACTERS).collect();
+    let stored = account.as_ref().and_then(|account| account.password_hash.clone());
+    let is_right = state.passwords.verify(password, stored).await?;
+    let Some(account) = account.filter(|_| is_right) else {
+        return Err(ApiError::Unauthenticated(
+            "the name or the password is wrong".to_owned(),
+        ));
+    };
+    let mut response = HttpResponse::Ok();
+    response.cookie(begin(&account, &request, &state).await?);
+    let role = account.role.into();
+    Ok(answer(response, &account, role, &state))
+}
+
+/// Signs out.
+#[utoipa::path(delete, path = "/api/session", operation_id = "signOut", tag = "session", responses(
+    (status = 204, description = "Nobody is signed in any more"),
+    (status = 403, description = "The request does not come from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn end(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let mut response = HttpResponse::NoContent();
+    if let Some(cookie) = request.cookie(COOKIE) {
+        check_origin(&request, &state.config.server, true)?;
+        if let Some(session) = SessionCookie::received(cookie.value()) {
+            state.store.delete_session(session.hash()).await?;
+        }
+        response.cookie(SessionCookie::removal(is_secure(&request, &state)?));
+    }
+    Ok(response.finish())
+}
+
+/// Begins a session for an account: the cookie that it is known by.
+pub(super) async fn begin(
+    account: &Account,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<actix_web::cookie::Cookie<'static>, ApiError> {
+    let secure = is_secure(request, state)?;
+    let now_ms = now_ms();
+    let session = SessionCookie::fresh(now_ms + i64::from(state.config.auth.session_days) * DAY_MS);
+    let stored = SignInSession {
+        secret_hash: session.hash(),
+        user: account.id,
+        expires_at_ms: session.expires_at_ms,
+    };
+    state.store.create_session(stored, now_ms).await?;
+    Ok(session.to_cookie(secure, now_ms))
+}
+
+/// The answer that says who is signed in.
+pub(super) fn answer(
+    mut response: actix_web::HttpResponseBuilder,
+    account: &Account,
+    role: RoleName,
+    state: &State,
+) -> HttpResponse {
+    response.insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"));
+    response.json(Session::new(account, role, state.storage_id.as_str()))
+}
+
+async fn account_of(identity: &Identity, state: &State) -> Result<Account, ApiError> {
+    let account = state.store.account(identity.user).await?;
+    account.ok_or_else(|| ApiError::Unauthenticated("this account is gone".to_owned()))
+}
+
+fn is_secure(request: &HttpRequest, state: &State) -> Result<bool, ApiError> {
+    let own = own_origin(request, &state.config.server);
+    own.map(|own| own.is_https())
+        .map_err(|refused| crate::auth::AuthError::HostRefused(refused).into())
+}

@@ -1,0 +1,155 @@
+//! Performs a room's effects; what takes time goes to a task of its own, whose answer comes back as an input.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use fieldbook_core::id::{DocumentId, SocketId, UserId, WorkspaceId};
+use fieldbook_core::room::{CompactionPlan, Effect, Input};
+use fieldbook_store::{NewDocument, StoreError};
+use fieldbook_worker::{Job, Outcome};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::Rooms;
+use crate::auth::now_ms;
+use crate::socket::Outbox;
+
+/// A whole document that a client uploads may hold this many changes at most.
+const MAX_EXPANDED_CHANGES: u64 = 2_000_000;
+
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) rooms: Rooms,
+    pub(super) id: DocumentId,
+    pub(super) answers: mpsc::UnboundedSender<Input>,
+}
+
+impl World {
+    pub(super) fn perform(&self, effect: Effect, outboxes: &HashMap<SocketId, Outbox>) {
+        match effect {
+            Effect::Send(socket, frame) => {
+                if let Some(outbox) = outboxes.get(&socket) {
+                    outbox.send(frame);
+                }
+            }
+            Effect::Close(socket, closing) => {
+                if let Some(outbox) = outboxes.get(&socket) {
+                    outbox.close(closing.code(), closing.reason());
+                }
+            }
+            Effect::Refused { socket, rule } => {
+                tracing::warn!(document = %self.id, socket = socket.0, rule, "a change was refused");
+            }
+            Effect::Append { new, first_position, changes } => {
+                self.spawn(async move |world| world.append(new, first_position, changes).await);
+            }
+            Effect::Recall { socket, hashes, retained } => {
+                self.spawn(async move |world| world.recall(socket, &hashes, retained).await);
+            }
+            Effect::ReadArchive => self.spawn(async move |world| world.read_archive().await),
+            Effect::Expand { socket, chunks } => {
+                self.spawn(async move |world| world.expand(socket, chunks).await);
+            }
+            Effect::Compact(plan) => self.spawn(async move |world| world.compact(plan).await),
+            Effect::Summarise { up_to } => self.spawn(async move |world| world.summarise(up_to).await),
+        }
+    }
+
+    fn spawn<F>(&self, question: impl FnOnce(World) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let (answers, answer) = (self.answers.clone(), question(self.clone()));
+        self.rooms.0.runtime.spawn(async move {
+            // The room outlives its questions: it does not unload while one is open.
+            let _ = answers.send(answer.await);
+        });
+    }
+
+    async fn append(
+        self,
+        new: Option<(WorkspaceId, UserId)>,
+        first_position: u64,
+        changes: Vec<Bytes>,
+    ) -> Input {
+        let up_to = first_position + changes.len() as u64 - 1;
+        let new = new.map(|(workspace, creator)| NewDocument {
+            workspace,
+            creator,
+            kind: None,
+            title: String::new(),
+            created_at_ms: now_ms(),
+        });
+        match self.rooms.0.store.append(self.id, new, first_position, changes).await {
+            Ok(()) => Input::Stored { up_to },
+            Err(error) => {
+                tracing::error!(document = %self.id, %error, "changes could not be stored; they are not acknowledged");
+                Input::StoreFailed { conflict: matches!(error, StoreError::Conflict(_)) }
+            }
+        }
+    }
+
+    async fn recall(self, socket: SocketId, hashes: &[automerge::ChangeHash], retained: bool) -> Input {
+        let store = &self.rooms.0.store;
+        let read = async {
+            let archived = if hashes.is_empty() { Vec::new() } else { store.find_archived(self.id, hashes).await? };
+            let retained = if retained { store.read_retained(self.id).await? } else { Vec::new() };
+            Ok::<_, StoreError>((archived, retained))
+        };
+        match read.await {
+            Ok((archived, retained)) => Input::Recalled { socket, archived, retained, failed: false },
+            Err(error) => {
+                tracing::error!(document = %self.id, %error, "the archive could not be read");
+                Input::Recalled { socket, archived: Vec::new(), retained: Vec::new(), failed: true }
+            }
+        }
+    }
+
+    async fn read_archive(self) -> Input {
+        let read = self.rooms.0.store.read_archive(self.id).await;
+        Input::Archive {
+            read: read.unwrap_or_else(|error| {
+                tracing::error!(document = %self.id, %error, "the archive could not be read");
+                None
+            }),
+        }
+    }
+
+    async fn expand(self, socket: SocketId, chunks: Vec<Bytes>) -> Input {
+        let bytes = Bytes::from(chunks.concat());
+        let max_total_bytes = self.rooms.0.config.limits.unsaved_bytes as u64;
+        let job = Job::Expand { bytes, max_changes: MAX_EXPANDED_CHANGES, max_total_bytes };
+        let changes = match self.rooms.0.workers.run(job).await {
+            Ok(Outcome::Expanded { changes }) => Ok(changes),
+            Ok(_) => Err("the worker answered another question".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        Input::Expanded { socket, changes }
+    }
+
+    async fn compact(self, plan: CompactionPlan) -> Input {
+        let archive = self.rooms.0.compactions.run(&self.rooms, self.id, plan).await;
+        Input::Compacted { archive }
+    }
+
+    async fn summarise(self, up_to: u64) -> Input {
+        let started = Instant::now();
+        if let Err(error) = self.update_summary(up_to).await {
+            tracing::warn!(document = %self.id, error, "the list's copy of a title could not be brought up to date");
+        }
+        Input::Summarised { took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    async fn update_summary(&self, up_to: u64) -> Result<(), String> {
+        let (store, said) = (&self.rooms.0.store, |error: StoreError| error.to_string());
+        let (position, archive) = store.read_archive(self.id).await.map_err(said)?.unzip();
+        let tail = store.read_changes(self.id, position.unwrap_or(0), up_to).await.map_err(said)?;
+        let summary = self.rooms.0.workers.run(Job::Summarise { archive, tail }).await;
+        let title = match summary {
+            Ok(Outcome::Summary { title }) => title,
+            Ok(_) => return Err("the worker answered another question".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        };
+        store.set_summary(self.id, title.as_deref(), now_ms()).await.map_err(said)
+    }
+}

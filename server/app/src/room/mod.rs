@@ -1,0 +1,180 @@
+//! The documents that are in memory: one task each, found by its id.
+//!
+//! A room's task owns its [`fieldbook_core::room::Room`], feeds it, and performs its effects. A room is never in memory
+//! twice: its task takes itself out of the register only while nobody else holds a way to reach it.
+
+mod compaction;
+mod effects;
+mod task;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fieldbook_core::access::Member;
+use fieldbook_core::id::{DocumentId, PeerId, SocketId};
+use fieldbook_core::room::{Input, RoomConfig};
+use fieldbook_store::Store;
+use fieldbook_worker::Workers;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::socket::Outbox;
+
+use compaction::CompactionQueue;
+
+/// How often somebody who waits for room in memory looks again.
+const CROWDED_POLL: Duration = Duration::from_millis(50);
+
+/// What a socket tells a room.
+#[derive(Debug)]
+pub enum Command {
+    /// The socket opens the document.
+    Open {
+        /// The socket.
+        socket: SocketId,
+        /// Its client.
+        peer: PeerId,
+        /// Its person.
+        member: Member,
+        /// Does it take `fb` frames?
+        extended: bool,
+        /// Where its frames go.
+        outbox: Outbox,
+    },
+    /// Anything else.
+    Input(Input),
+}
+
+/// The way to a room. Sending waits while the room has too much to do: that is the back-pressure.
+pub type Mailbox = mpsc::Sender<Command>;
+
+/// Every room of this node.
+#[derive(Clone)]
+pub struct Rooms(Arc<Shared>);
+
+struct Shared {
+    rooms: Mutex<HashMap<DocumentId, Mailbox>>,
+    most: usize,
+    mailbox: usize,
+    config: Arc<RoomConfig>,
+    store: Arc<dyn Store>,
+    workers: Workers,
+    compactions: CompactionQueue,
+    runtime: tokio::runtime::Handle,
+    started: Instant,
+}
+
+impl Rooms {
+    /// No room yet.
+    #[must_use]
+    pub fn new(config: &Config, us: PeerId, store: Arc<dyn Store>, workers: Workers) -> Self {
+        Self(Arc::new(Shared {
+            rooms: Mutex::default(),
+            most: config.limits.documents_in_memory,
+            mailbox: config.limits.mailbox,
+            config: Arc::new(room_config(config, us)),
+            compactions: CompactionQueue::new(config.compaction.interval_ms),
+            store,
+            workers,
+            runtime: tokio::runtime::Handle::current(),
+            started: Instant::now(),
+        }))
+    }
+
+    /// The way to a document's room; the room is made if need be. Waits while too many documents are in memory.
+    pub async fn open(&self, id: DocumentId) -> Mailbox {
+        loop {
+            if let Some(mailbox) = self.try_open(id) {
+                return mailbox;
+            }
+            tokio::time::sleep(CROWDED_POLL).await;
+        }
+    }
+
+    fn try_open(&self, id: DocumentId) -> Option<Mailbox> {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mailbox) = rooms.get(&id) {
+            return Some(mailbox.clone());
+        }
+        if rooms.len() >= self.0.most {
+            return None;
+        }
+        let (mailbox, inbox) = mpsc::channel(self.0.mailbox);
+        rooms.insert(id, mailbox.clone());
+        self.0.runtime.spawn(task::run(self.clone(), id, inbox));
+        Some(mailbox)
+    }
+
+    /// How many documents are in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Is none in memory?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.len() >= self.0.most
+    }
+
+    /// Takes a room out of the register, unless somebody has found the way to it in the meantime.
+    fn close(&self, id: DocumentId, inbox: &mpsc::Receiver<Command>) -> bool {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        // The register's own sender is the only one left, so nothing can arrive while the lock is held.
+        let alone = inbox.sender_strong_count() == 1 && inbox.is_empty();
+        if alone {
+            rooms.remove(&id);
+        }
+        alone
+    }
+
+    /// The clock of all rooms.
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(&self, at_ms: u64) -> tokio::time::Instant {
+        (self.0.started + Duration::from_millis(at_ms)).into()
+    }
+}
+
+fn room_config(config: &Config, us: PeerId) -> RoomConfig {
+    use fieldbook_core::limits;
+    let (bounds, times, rules) = (&config.limits, &config.sync, &config.compaction);
+    RoomConfig {
+        us,
+        limits: limits::Limits {
+            change_bytes: bounds.change_bytes,
+            change_ops: bounds.change_ops,
+            message_hashes: bounds.message_hashes,
+            orphans: bounds.orphans,
+            orphan_bytes: bounds.orphan_bytes,
+            unsaved_bytes: bounds.unsaved_bytes,
+            ephemeral_bytes: bounds.ephemeral_bytes,
+            presence_bytes: bounds.presence_bytes,
+        },
+        timing: limits::Timing {
+            unavailable_grace_ms: times.unavailable_grace_ms,
+            window_messages: times.window_messages,
+            window_ms: times.window_ms,
+            presence_tick_ms: times.presence_tick_ms,
+            presence_linger_ms: times.presence_linger_ms,
+            unload_ms: times.unload_ms,
+            store_retry_ms: times.store_retry_ms,
+        },
+        compaction: limits::Compaction {
+            min_changes: rules.min_changes,
+            tail_share: rules.tail_share,
+            idle_ms: rules.idle_ms,
+            idle_changes: rules.idle_changes,
+            interval_ms: rules.interval_ms,
+            retained_changes: rules.retained_changes,
+            retained_bytes: rules.retained_bytes,
+        },
+    }
+}

@@ -1,0 +1,57 @@
+//! How much a socket may send: a token bucket (one second's worth may come at once).
+
+use std::time::{Duration, Instant};
+
+/// So many per second.
+#[derive(Debug)]
+pub(super) struct Rate {
+    per_second: f64,
+    left: f64,
+    at: Instant,
+}
+
+impl Rate {
+    pub(super) fn new(per_second: u32, now: Instant) -> Self {
+        let per_second = f64::from(per_second);
+        Self { per_second, left: per_second, at: now }
+    }
+
+    /// Takes `amount`, even beyond what is left, and says how long to wait until that is made good.
+    pub(super) fn take(&mut self, amount: usize, now: Instant) -> Duration {
+        self.refill(now);
+        self.left -= amount as f64;
+        if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.per_second) }
+    }
+
+    /// Takes one if there is one.
+    pub(super) fn try_take(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        let there = self.left >= 1.0;
+        if there {
+            self.left -= 1.0;
+        }
+        there
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        self.left = (self.left + gained).min(self.per_second);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_rate_one_waits_and_then_goes_on() {
+        let start = Instant::now();
+        let mut rate = Rate::new(10, start);
+        assert_eq!(rate.take(10, start), Duration::ZERO);
+        assert_eq!(rate.take(5, start), Duration::from_millis(500));
+        let later = start + Duration::from_millis(500);
+        assert!(!rate.try_take(later));
+        assert!(rate.try_take(later + Duration::from_millis(101)));
+    }
+}

@@ -1,0 +1,300 @@
+//! What one socket says: decoded, bounded, and handed to the rooms.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, MessageStream};
+use bytes::Bytes;
+use fieldbook_core::access::Member;
+use fieldbook_core::id::{DocumentId, PeerId, SocketId};
+use fieldbook_core::message::SyncMessage;
+use fieldbook_core::room::Input;
+use fieldbook_core::wire::{self, ClientExtension, ClientFrame, Ephemeral, Join};
+
+use super::{Outbox, member, rate::Rate};
+use crate::auth::{Identity, now_ms};
+use crate::room::{Command, Mailbox};
+use crate::startup::State;
+
+/// Pings that may stay unanswered (C6).
+const MISSED_PINGS: u32 = 2;
+
+/// One socket, from its upgrade to its end.
+pub(super) struct Reader {
+    socket: SocketId,
+    member: Member,
+    expires_in: Duration,
+    outbox: Outbox,
+    state: Arc<State>,
+    joined: Option<Joined>,
+    documents: HashMap<DocumentId, Mailbox>,
+    frames: Rate,
+    bytes: Rate,
+    ephemerals: Rate,
+    presence: Rate,
+    unanswered: u32,
+}
+
+struct Joined {
+    peer: PeerId,
+    extended: bool,
+}
+
+/// How a socket ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum End {
+    /// The client closed it, or we did.
+    Clean(&'static str),
+    /// It broke off, or stopped answering.
+    Lost(&'static str),
+    /// The client did something that is not allowed; it is told.
+    Refused(u16, String),
+}
+
+impl Reader {
+    pub(super) fn new(socket: SocketId, identity: &Identity, outbox: Outbox, state: Arc<State>) -> Self {
+        let (limits, now) = (&state.config.limits, Instant::now());
+        Self {
+            socket,
+            member: member(identity),
+            expires_in: Duration::from_millis(u64::try_from(identity.expires_at_ms - now_ms()).unwrap_or(0)),
+            outbox,
+            joined: None,
+            documents: HashMap::new(),
+            frames: Rate::new(limits.frames_per_second, now),
+            bytes: Rate::new(limits.bytes_per_second, now),
+            ephemerals: Rate::new(limits.ephemeral_per_second, now),
+            presence: Rate::new(limits.presence_per_second, now),
+            unanswered: 0,
+            state,
+        }
+    }
+
+    /// Listens until the socket is over, then tells the rooms.
+    pub(super) async fn run(mut self, stream: MessageStream) {
+        let most = self.state.config.limits.frame_bytes;
+        let stream = stream.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
+        let end = self.listen(stream).await;
+        if let End::Refused(code, reason) = &end {
+            self.outbox.close(*code, reason);
+        }
+        self.say_goodbye(&end).await;
+    }
+
+    async fn listen(&mut self, mut stream: AggregatedMessageStream) -> End {
+        let sync = &self.state.config.sync;
+        let join_deadline = tokio::time::sleep(Duration::from_millis(sync.join_deadline_ms));
+        let expiry = tokio::time::sleep(self.expires_in.min(Duration::from_secs(86_400 * 365)));
+        let mut pings = tokio::time::interval(Duration::from_millis(sync.ping_interval_ms));
+        pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping = self.state.stopping();
+        tokio::pin!(join_deadline, expiry);
+        loop {
+            let message = tokio::select! {
+                message = stream.recv() => message,
+                _ = pings.tick() => match self.ping() {
+                    Some(end) => return end,
+                    None => continue,
+                },
+                () = &mut join_deadline, if self.joined.is_none() => {
+                    return End::Refused(1008, "send `join` first; the time for it is over".to_owned());
+                }
+                () = &mut expiry => return End::Refused(4401, "your sign-in or token has expired".to_owned()),
+                _ = stopping.wait_for(|stopping| *stopping) => {
+                    return End::Refused(1012, "the server is stopping; connect again".to_owned());
+                }
+            };
+            self.unanswered = 0;
+            let taken = match message {
+                None => return End::Lost("connection ended"),
+                Some(Err(error)) => return protocol_error(&error),
+                Some(Ok(message)) => self.take(message).await,
+            };
+            if let Err(end) = taken {
+                return end;
+            }
+            if self.outbox.is_closed() {
+                return End::Clean("closed by the server");
+            }
+        }
+    }
+
+    fn ping(&mut self) -> Option<End> {
+        if self.outbox.is_closed() {
+            return Some(End::Clean("closed by the server"));
+        }
+        if self.unanswered >= MISSED_PINGS {
+            return Some(End::Lost("no answer to pings"));
+        }
+        self.unanswered += 1;
+        self.outbox.ping();
+        None
+    }
+
+    async fn take(&mut self, message: AggregatedMessage) -> Result<(), End> {
+        match message {
+            AggregatedMessage::Binary(bytes) => self.take_frame(bytes).await,
+            AggregatedMessage::Ping(payload) => {
+                self.hold_back(payload.len(), true).await;
+                self.outbox.pong(payload);
+                Ok(())
+            }
+            AggregatedMessage::Pong(_) => Ok(()),
+            AggregatedMessage::Close(reason) => {
+                let normal = reason.is_none_or(|r| matches!(r.code, CloseCode::Normal | CloseCode::Away));
+                Err(if normal { End::Clean("closed by the client") } else { End::Lost("closed with an error") })
+            }
+            AggregatedMessage::Text(_) => {
+                Err(End::Refused(1003, "frames are binary: one CBOR map each; this one is text".to_owned()))
+            }
+        }
+    }
+
+    /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
+    async fn hold_back(&mut self, bytes: usize, counts_as_frame: bool) {
+        let now = Instant::now();
+        let wait = self.bytes.take(bytes, now).max(self.frames.take(usize::from(counts_as_frame), now));
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn take_frame(&mut self, bytes: Bytes) -> Result<(), End> {
+        let size = bytes.len();
+        let frame = wire::decode(&bytes).map_err(|error| End::Refused(1007, error.to_string()))?;
+        let echo = matches!((&frame, &self.joined), (ClientFrame::Ephemeral(e), Some(j)) if e.sender != j.peer);
+        self.hold_back(size, !echo).await;
+        match (frame, self.joined.is_some()) {
+            (ClientFrame::Join(join), _) => self.join(join),
+            (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),
+            (ClientFrame::Sync { request, sender, document, data }, true) => {
+                self.sync(request, &sender, document, &data).await
+            }
+            (ClientFrame::Ephemeral(message), true) => self.ephemeral(message).await,
+            (ClientFrame::Fieldbook(extension), true) => self.extension(extension).await,
+            (ClientFrame::Leave, true) => Err(End::Clean("left")),
+            (ClientFrame::Unavailable | ClientFrame::Gossip | ClientFrame::Unknown, true) => Ok(()),
+        }
+    }
+
+    fn join(&mut self, join: Join) -> Result<(), End> {
+        if self.joined.is_some() {
+            return Err(End::Refused(1008, "this socket has joined already".to_owned()));
+        }
+        let sockets = &self.state.sockets;
+        self.outbox.address(wire::target_suffix(&join.sender));
+        let refuse = |code, words: &str| {
+            self.outbox.send(wire::error(&sockets.us, words));
+            Err(End::Refused(code, words.to_owned()))
+        };
+        if !join.version_fits {
+            return refuse(1002, "this server speaks protocol version 1, which the client does not list");
+        }
+        if sockets.peers.join(&join.sender, self.member.user, self.socket, &self.outbox).is_err() {
+            return refuse(4403, "this peer id belongs to another user; choose a new one");
+        }
+        self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
+        tracing::info!(socket = self.socket.0, user = %self.member.user, peer = %join.sender, "joined");
+        self.joined = Some(Joined { peer: join.sender, extended: join.fieldbook });
+        Ok(())
+    }
+
+    async fn sync(&mut self, request: bool, sender: &PeerId, document: DocumentId, data: &Bytes) -> Result<(), End> {
+        if self.joined.as_ref().is_none_or(|joined| joined.peer != *sender) {
+            return Err(End::Refused(1008, "senderId must be the peer id of your `join`".to_owned()));
+        }
+        let message = SyncMessage::decode(data, self.state.config.limits.message_hashes)
+            .map_err(|error| End::Refused(1007, error.to_string()))?;
+        let socket = self.socket;
+        self.tell(document, Input::Sync { socket, request, message }).await
+    }
+
+    /// E1: what somebody else made is an echo; what is too much is dropped.
+    async fn ephemeral(&mut self, message: Ephemeral) -> Result<(), End> {
+        let own = self.joined.as_ref().is_some_and(|joined| joined.peer == message.sender);
+        if !own || !self.documents.contains_key(&message.document) || !self.ephemerals.try_take(Instant::now()) {
+            return Ok(());
+        }
+        let socket = self.socket;
+        self.tell(message.document, Input::Ephemeral { socket, message }).await
+    }
+
+    async fn extension(&mut self, extension: ClientExtension) -> Result<(), End> {
+        match extension {
+            ClientExtension::Ping { id } => self.outbox.send(wire::pong(id)),
+            ClientExtension::Presence { document, data } => {
+                if self.documents.contains_key(&document) && self.presence.try_take(Instant::now()) {
+                    let input = Input::Presence { socket: self.socket, data: Bytes::copy_from_slice(&data) };
+                    return self.tell(document, input).await;
+                }
+            }
+            ClientExtension::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// Tells a room, which is opened first if this socket has not opened it yet. Waits for a place in its mailbox.
+    async fn tell(&mut self, document: DocumentId, input: Input) -> Result<(), End> {
+        if !self.documents.contains_key(&document) {
+            if self.documents.len() >= self.state.config.limits.documents_per_socket {
+                let words = "more documents are open on this socket than limits.documents_per_socket allows";
+                return Err(End::Refused(1008, words.to_owned()));
+            }
+            let mailbox = self.state.sockets.rooms.open(document).await;
+            self.documents.insert(document, mailbox);
+            let open = self.opening();
+            self.send(document, open).await;
+        }
+        if !self.send(document, Command::Input(input)).await {
+            self.documents.remove(&document);
+        }
+        Ok(())
+    }
+
+    fn opening(&self) -> Command {
+        let joined = self.joined.as_ref().expect("documents are opened only after `join`");
+        Command::Open {
+            socket: self.socket,
+            peer: joined.peer.clone(),
+            member: self.member.clone(),
+            extended: joined.extended,
+            outbox: self.outbox.clone(),
+        }
+    }
+
+    async fn send(&self, document: DocumentId, command: Command) -> bool {
+        match self.documents.get(&document) {
+            Some(mailbox) => mailbox.send(command).await.is_ok(),
+            None => false,
+        }
+    }
+
+    async fn say_goodbye(self, end: &End) {
+        let clean = matches!(end, End::Clean(_));
+        for mailbox in self.documents.values() {
+            let _ = mailbox.send(Command::Input(Input::Left { socket: self.socket, clean })).await;
+        }
+        if let Some(joined) = &self.joined {
+            self.state.sockets.peers.leave(&joined.peer, self.socket);
+        }
+        let why = match end {
+            End::Clean(why) | End::Lost(why) => why,
+            End::Refused(_, reason) => reason.as_str(),
+        };
+        tracing::info!(socket = self.socket.0, user = %self.member.user, clean, why, "left");
+    }
+}
+
+fn protocol_error(error: &actix_ws::ProtocolError) -> End {
+    match error {
+        actix_ws::ProtocolError::Overflow => {
+            End::Refused(1009, "the frame is larger than limits.frame_bytes allows".to_owned())
+        }
+        actix_ws::ProtocolError::Io(error) if error.to_string().contains("continuation") => {
+            End::Refused(1009, "the message is larger than limits.frame_bytes allows".to_owned())
+        }
+        actix_ws::ProtocolError::Io(_) => End::Lost("connection broken"),
+        other => End::Refused(1002, other.to_string()),
+    }
+}

@@ -1,0 +1,2 @@
+//! What a delivered change costs the server.
+fn main() {}
