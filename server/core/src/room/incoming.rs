@@ -288,7 +288,8 @@ fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkEr
         for chunk in change::split(blob)? {
             match chunk {
                 Chunk::Document(bytes) => offer.documents.push(bytes),
-                Chunk::Change(bytes) if offer.refused.is_none() => match Change::parse(bytes, limits) {
+                // A copy: what is kept must not hold on to the whole frame it came in.
+                Chunk::Change(bytes) if offer.refused.is_none() => match Change::parse(own(&bytes), limits) {
                     Ok(change) => offer.changes.push(change),
                     Err(refusal) => offer.refused = Some(refusal),
                 },
@@ -303,4 +304,8 @@ fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkEr
 fn without_documents(mut message: SyncMessage, offer: &Offer) -> SyncMessage {
     message.changes = offer.changes.iter().map(|change| change.bytes.clone()).collect();
     message
+}
+
+fn own(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
