@@ -1,5 +1,6 @@
 //! What any store must do. Each test is a function over `&impl Store`; an implementation joins by a [`Fixture`] and one
 //! more line at the end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod appends;
 mod archives;

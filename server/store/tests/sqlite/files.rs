@@ -1,0 +1,130 @@
+//! The files, and disks that are full or read-only.
+#![cfg(unix)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
+use fieldbook_store::{Directory, DocumentStore};
+use tempfile::TempDir;
+
+use crate::sample::{House, assert_error, changes};
+use crate::{database, open};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new/data/fieldbook.sqlite");
+    let store = open(&path).await;
+    House::build(&store).await;
+    assert_eq!(mode(&folder.path().join("new")), 0o700);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&path.with_extension("sqlite-wal")), 0o600);
+    assert_eq!(mode(&path.with_extension("sqlite-shm")), 0o600);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_told_in_words() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("file"), "in the way").unwrap();
+    let path = folder.path().join("file/fieldbook.sqlite");
+    assert_error!(SqliteStore::open(&path, SqliteOptions::default()).await, Unavailable);
+}
+
+/// A small disk of our own. `None` where that is not allowed.
+struct Disk(TempDir);
+
+impl Disk {
+    fn mount(options: &str) -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(folder.path())
+            .output();
+        mount
+            .is_ok_and(|output| output.status.success())
+            .then_some(Self(folder))
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        assert!(
+            Command::new("mount")
+                .args(["-o", &options])
+                .arg(self.0.path())
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_real_disk_that_fills_up_and_is_enlarged() {
+    let Some(disk) = Disk::mount("size=1m") else {
+        return eprintln!("skipped: mounting is not allowed here");
+    };
+    let store = open(&database(&disk.0)).await;
+    let house = House::build(&store).await;
+    let id = house.document(&store, 1).await;
+    let mut stored = 1;
+    while store
+        .append(id, None, stored + 1, vec![vec![7; 20_000].into()])
+        .await
+        .is_ok()
+    {
+        stored += 1;
+    }
+    assert!(stored < 60, "{stored}");
+    assert_error!(store.set_summary(id, Some(&"x".repeat(40_000)), 1).await, Unavailable);
+    assert_eq!(store.load(id).await.unwrap().unwrap().tail.len() as u64, stored);
+    disk.remount("size=64m");
+    store
+        .append(id, None, stored + 1, vec![vec![7; 20_000].into()])
+        .await
+        .unwrap();
+    assert_eq!(store.load(id).await.unwrap().unwrap().tail.len() as u64, stored + 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_turns_read_only_and_back() {
+    let Some(disk) = Disk::mount("size=8m") else {
+        return eprintln!("skipped: mounting is not allowed here");
+    };
+    let store = open(&database(&disk.0)).await;
+    let house = House::build(&store).await;
+    let id = house.document(&store, 1).await;
+    store.close().await;
+    disk.remount("ro");
+    assert_error!(
+        SqliteStore::open(&database(&disk.0), SqliteOptions::default()).await,
+        Unavailable
+    );
+    disk.remount("rw");
+    let store = open(&database(&disk.0)).await;
+    store.append(id, None, 2, changes([2])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_without_write_permission_is_unavailable() {
+    let folder = TempDir::new().unwrap();
+    let path = database(&folder);
+    open(&path).await.close().await;
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
+    if std::fs::OpenOptions::new().write(true).open(&path).is_ok() {
+        return eprintln!("skipped: the superuser may write everything");
+    }
+    assert_error!(SqliteStore::open(&path, SqliteOptions::default()).await, Unavailable);
+}

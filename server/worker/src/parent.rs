@@ -1,0 +1,229 @@
+//! The parent's side: a child for each job, and an end to it.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::Semaphore;
+
+use crate::child::encode_header;
+use crate::codec::{decode_answer, encode_job};
+use crate::job::{Answer, Job, Outcome};
+
+/// What is read of a child's stderr, to tell a lack of memory from other ends.
+const STDERR_BYTES: u64 = 4096;
+
+/// What a child may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// Its address space: program, job, document and outcome together. A document of 100,000 changes takes some 100 MB.
+    pub memory_bytes: u64,
+    /// From its start to its outcome.
+    pub deadline: Duration,
+    /// Children at the same time; further jobs wait.
+    pub concurrent: usize,
+    /// Documents larger than this are refused without starting a child.
+    pub input_bytes: usize,
+    /// An outcome larger than this ends the child.
+    pub output_bytes: usize,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 1 << 30,
+            deadline: Duration::from_secs(60),
+            concurrent: 2,
+            input_bytes: 256 << 20,
+            output_bytes: 512 << 20,
+        }
+    }
+}
+
+/// Why there is no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// The document is not in order. The words say what is wrong.
+    #[error("the document cannot be used: {0}")]
+    Refused(String),
+    /// Reading the document panicked, at this place in the source.
+    #[error("the document cannot be used: reading it panics at {0}")]
+    Panicked(String),
+    /// The document took more memory than `memory_bytes`.
+    #[error("reading the document takes more memory than workers.memory_bytes allows")]
+    OutOfMemory,
+    /// The document took longer than `deadline`.
+    #[error("reading the document takes longer than {0:?} (workers.deadline)")]
+    Deadline(Duration),
+    /// The document is larger than `input_bytes`; no child was started.
+    #[error("the document has {bytes} bytes, workers.input_bytes allows {limit}")]
+    InputTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The outcome is larger than `output_bytes`.
+    #[error("the outcome is larger than workers.output_bytes allows")]
+    OutputTooLarge,
+    /// The child ended without an outcome.
+    #[error("the worker ended without an outcome: {0}")]
+    Crashed(String),
+    /// The child could not be started. Worth trying again.
+    #[error("the worker cannot be started: {0}")]
+    Start(String),
+}
+
+impl WorkerError {
+    /// Whether the document is at fault, so that the same job will fail again.
+    #[must_use]
+    pub fn is_about_the_document(&self) -> bool {
+        !matches!(self, Self::Crashed(_) | Self::Start(_))
+    }
+}
+
+/// Starts children. Cheap to clone; clones share the limit on concurrency.
+#[derive(Debug, Clone)]
+pub struct Workers {
+    program: PathBuf,
+    limits: WorkerLimits,
+    places: Arc<Semaphore>,
+}
+
+impl Workers {
+    /// `program worker` must call [`run_child`](crate::run_child).
+    #[must_use]
+    pub fn new(program: PathBuf, limits: WorkerLimits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.concurrent.clamp(1, Semaphore::MAX_PERMITS)));
+        Self {
+            program,
+            limits,
+            places,
+        }
+    }
+
+    /// Does one job in a child of its own, as soon as there is a place. The outcome is of the job's kind. When the
+    /// future is dropped, the child is killed.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    pub async fn run(&self, job: Job) -> Result<Outcome, WorkerError> {
+        let (bytes, limit) = (job.bytes(), self.limits.input_bytes);
+        if bytes > limit {
+            return Err(WorkerError::InputTooLarge { bytes, limit });
+        }
+        let _place = self
+            .places
+            .acquire()
+            .await
+            .map_err(|error| WorkerError::Start(error.to_string()))?;
+        let mut child = self.start().map_err(|error| WorkerError::Start(error.to_string()))?;
+        let answer = tokio::time::timeout(self.limits.deadline, self.converse(&mut child, &job)).await;
+        // Harmless if it has ended; and waits for the end, so that its place is really free.
+        let _ = child.kill().await;
+        match answer.map_err(|_| WorkerError::Deadline(self.limits.deadline))?? {
+            Answer::Done(outcome) if job.is_answered_by(&outcome) => Ok(outcome),
+            Answer::Done(_) => Err(WorkerError::Crashed("it answered another question".into())),
+            Answer::Refused(words) => Err(WorkerError::Refused(words)),
+            Answer::Panicked(place) => Err(WorkerError::Panicked(place)),
+        }
+    }
+
+    fn start(&self) -> std::io::Result<Child> {
+        Command::new(&self.program)
+            .arg("worker")
+            // Whoever takes over a child finds no secrets in it.
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    async fn converse(&self, child: &mut Child, job: &Job) -> Result<Answer, WorkerError> {
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(WorkerError::Start("it has no pipes".into()));
+        };
+        let frame = async {
+            // A child that ends early breaks this pipe; how it ended says more than that.
+            let _ = self.send(stdin, job).await;
+            receive(stdout, self.limits.output_bytes).await
+        };
+        let (frame, complaint) = tokio::join!(frame, read_complaint(stderr));
+        match frame {
+            Ok(frame) => decode_answer(&frame).map_err(|error| WorkerError::Crashed(error.to_string())),
+            Err(Reception::TooLarge) => Err(WorkerError::OutputTooLarge),
+            Err(Reception::Ended) => {
+                let status = child
+                    .wait()
+                    .await
+                    .map_err(|error| WorkerError::Crashed(error.to_string()))?;
+                Err(diagnose(status, &complaint))
+            }
+        }
+    }
+
+    async fn send(&self, mut stdin: ChildStdin, job: &Job) -> std::io::Result<()> {
+        let frame = encode_job(job);
+        // A child that has its parent's deadline twice over has no parent any more.
+        let cpu_seconds = self.limits.deadline.as_secs().saturating_add(1).saturating_mul(2);
+        stdin
+            .write_all(&encode_header([
+                self.limits.memory_bytes,
+                cpu_seconds,
+                frame.len() as u64,
+            ]))
+            .await?;
+        stdin.write_all(&frame).await?;
+        stdin.shutdown().await
+    }
+}
+
+enum Reception {
+    Ended,
+    TooLarge,
+}
+
+/// Closes the pipe in the end: a child that goes on writing ends too.
+async fn receive(mut stdout: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, Reception> {
+    let length = stdout.read_u64().await.map_err(|_| Reception::Ended)?;
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= limit)
+        .ok_or(Reception::TooLarge)?;
+    let mut frame = Vec::new();
+    stdout
+        .take(length as u64)
+        .read_to_end(&mut frame)
+        .await
+        .map_err(|_| Reception::Ended)?;
+    if frame.len() == length {
+        Ok(frame.into())
+    } else {
+        Err(Reception::Ended)
+    }
+}
+
+/// Reads to the end, so that the child is never held up, and keeps the beginning.
+async fn read_complaint(mut stderr: impl AsyncRead + Unpin) -> String {
+    let mut complaint = Vec::new();
+    let _ = (&mut stderr).take(STDERR_BYTES).read_to_end(&mut complaint).await;
+    let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&complaint).into_owned()
+}
+
+/// The complaint itself goes nowhere: it might quote the document.
+fn diagnose(status: ExitStatus, complaint: &str) -> WorkerError {
+    if complaint.contains("memory allocation") {
+        WorkerError::OutOfMemory
+    } else {
+        WorkerError::Crashed(status.to_string())
+    }
+}
