@@ -1,0 +1,79 @@
+# Fieldbook. `make run` and `make test` are all that a fresh machine with Rust, Node and make needs.
+
+CARGO      ?= cargo
+TARGET     := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+WEB        := web-client
+WEB_SOURCE := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.ts $(WEB)/*.html $(WEB)/*.json)
+NPM_CI     := npm ci --no-audit --no-fund --loglevel=error
+
+.PHONY: run build test check bench format tools \
+	test-rust test-web test-interop test-browser check-rust check-web
+
+## run: build everything and serve it on http://127.0.0.1:8080, data in ./data
+run: build
+	./target/release/fieldbook serve --data ./data
+
+## build: the web client and the server, in one binary: target/release/fieldbook
+build: $(WEB)/dist/index.html
+	$(CARGO) build --release --locked -p fieldbook
+	@if [ "$(TARGET)" != target ]; then mkdir -p target/release && ln -sf "$(abspath $(TARGET))/release/fieldbook" target/release/fieldbook; fi
+
+## test: every test
+test: tools test-rust test-web test-interop test-browser
+
+## check: format, lints, types
+check: check-rust check-web
+
+## bench: the load generator; BENCH="…" for its arguments
+bench: build
+	$(CARGO) run --release --locked -p fieldbook-load -- $(BENCH)
+
+## format: put everything into its format
+format: $(WEB)/node_modules/.package-lock.json
+	$(CARGO) fmt --all
+	cd $(WEB) && npm run --silent format
+
+# What tests need beside Rust and Node: installed on Debian as root, named elsewhere.
+tools:
+	@./tests/tools.sh
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && $(NPM_CI)
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
+	cd $(WEB) && npm run --silent build
+	@touch $@
+
+# Tests run against the binary of the dev profile, whose dependencies are optimised.
+test-binary: $(WEB)/dist/index.html
+	$(CARGO) build --locked -p fieldbook
+
+.PHONY: test-binary
+
+test-rust: test-binary
+	$(CARGO) nextest run --locked --workspace
+
+test-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm test --silent
+
+tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json
+	cd tests/interop && $(NPM_CI)
+	@touch $@
+
+test-interop: test-binary tests/interop/node_modules/.package-lock.json
+	cd tests/interop && FIELDBOOK_BIN="$(abspath $(TARGET))/debug/fieldbook" npm test --silent
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	cd tests/browser && $(NPM_CI)
+	@touch $@
+
+test-browser: test-binary tests/browser/node_modules/.package-lock.json
+	cd tests/browser && FIELDBOOK_BIN="$(abspath $(TARGET))/debug/fieldbook" npm test --silent
+
+check-rust: $(WEB)/dist/index.html
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+check-web: $(WEB)/node_modules/.package-lock.json
+	cd $(WEB) && npm run --silent check
