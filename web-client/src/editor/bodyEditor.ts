@@ -1,0 +1,234 @@
+import * as A from "@automerge/automerge/slim";
+import { type DocHandle, pmDocFromSpans, pmNodeToSpans, syncPlugin } from "@automerge/prosemirror";
+import { history } from "prosemirror-history";
+import type { Node } from "prosemirror-model";
+import { type Command, EditorState, TextSelection, type Transaction } from "prosemirror-state";
+import { EditorView } from "prosemirror-view";
+import { BODY_PATH } from "~/model/document";
+import { carets, drawCarets, type RemoteCaret } from "./carets";
+import { type Surroundings, surroundings } from "./commands";
+import { keys } from "./keys";
+import { cursorsAt } from "./positions";
+import { bodySchema } from "./schema";
+
+export interface BodyEditorOptions {
+  mount: HTMLElement;
+  handle: DocHandle<unknown>;
+  label: string;
+  editable: boolean;
+  /** Called after anything that a toolbar may want to show has changed. */
+  onUpdate: (surroundings: Surroundings) => void;
+  /** Called when the caret, the selection or the focus may have moved. */
+  onCaret: () => void;
+  onLink: () => void;
+}
+
+/** How long after the last change the editor is compared with the document. */
+const COMPARE_AFTER_MS = 1_500;
+const REDRAW_CARETS_AFTER_MS = 120;
+
+/**
+ * The editor of a body. Automerge is the truth, and ProseMirror shows it: `syncPlugin` translates each way.
+ * Should the translation fail, or the two drift apart, the editor is set again from the document; nothing typed is lost silently.
+ */
+export class BodyEditor {
+  readonly view: EditorView;
+  #options: BodyEditorOptions;
+  #handle: DocHandle<unknown>;
+  #editable: boolean;
+  #people: readonly RemoteCaret[] = [];
+  #fromOthers = false;
+  #compareTimer: ReturnType<typeof setTimeout> | undefined;
+  #caretTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: BodyEditorOptions) {
+    this.#options = options;
+    this.#editable = options.editable;
+    this.#handle = this.#guarded(options.handle);
+    this.view = new EditorView(options.mount, {
+      state: this.#freshState(),
+      editable: () => this.#editable,
+      attributes: {
+        role: "textbox",
+        "aria-multiline": "true",
+        "aria-label": options.label,
+        spellcheck: "true",
+        autocapitalize: "sentences",
+      },
+      dispatchTransaction: (transaction) => this.#dispatch(transaction),
+      handleDOMEvents: {
+        focus: () => this.#tellCaret(),
+        blur: () => this.#tellCaret(),
+        click: (_view, event) => openLink(event, this.#editable),
+      },
+    });
+    options.onUpdate(surroundings(this.view.state));
+  }
+
+  run(command: Command): void {
+    if (!this.#editable) return;
+    command(this.view.state, this.view.dispatch, this.view);
+    this.view.focus();
+  }
+
+  focus(): void {
+    this.view.focus();
+  }
+
+  setEditable(editable: boolean): void {
+    if (editable === this.#editable) return;
+    this.#editable = editable;
+    this.view.setProps({ editable: () => this.#editable });
+  }
+
+  /** This device's caret for the others, or null while the caret is not in the body. */
+  caret(): { anchor: string; head: string } | null {
+    if (!this.view.hasFocus()) return null;
+    const { anchor, head } = this.view.state.selection;
+    return cursorsAt(this.#document(), { anchor, head });
+  }
+
+  showCarets(people: readonly RemoteCaret[]): void {
+    this.#people = people;
+    this.#drawCarets();
+  }
+
+  destroy(): void {
+    clearTimeout(this.#compareTimer);
+    clearTimeout(this.#caretTimer);
+    this.view.destroy();
+  }
+
+  #document(): A.Doc<unknown> {
+    return this.#handle.doc() as A.Doc<unknown>;
+  }
+
+  #dispatch(transaction: Transaction): void {
+    try {
+      this.view.updateState(this.view.state.apply(transaction));
+    } catch (error) {
+      this.#recover(error, transaction);
+    }
+    if (transaction.docChanged) {
+      this.#compareLater();
+      if (this.#fromOthers) this.#drawCaretsLater();
+    }
+    if (transaction.docChanged || transaction.selectionSet || transaction.storedMarksSet) {
+      this.#options.onUpdate(surroundings(this.view.state));
+      this.#tellCaret();
+    }
+  }
+
+  #tellCaret(): boolean {
+    this.#options.onCaret();
+    return false;
+  }
+
+  /** A handle whose listeners may fail without taking the Repo, or the other listeners, down with them. */
+  #guarded(handle: DocHandle<unknown>): DocHandle<unknown> {
+    const wrapped = new Map<unknown, Parameters<typeof handle.on>[1]>();
+    return {
+      doc: () => handle.doc(),
+      change: (edit) => handle.change(edit),
+      on: (event, listener) => {
+        const safe: typeof listener = (payload) => {
+          this.#fromOthers = true;
+          try {
+            listener(payload);
+          } catch (error) {
+            this.#recover(error, null);
+          } finally {
+            this.#fromOthers = false;
+          }
+        };
+        wrapped.set(listener, safe);
+        handle.on(event, safe);
+      },
+      off: (event, listener) => {
+        const safe = wrapped.get(listener);
+        if (safe !== undefined) handle.off(event, safe);
+        wrapped.delete(listener);
+      },
+    };
+  }
+
+  #freshState(selectionAt?: number): EditorState {
+    const doc = this.#docFromAutomerge();
+    const state = EditorState.create({
+      doc,
+      plugins: [
+        ...keys(this.#options.onLink),
+        history({ newGroupDelay: 600 }),
+        syncPlugin({ adapter: bodySchema, handle: this.#handle, path: BODY_PATH }),
+        carets(),
+      ],
+    });
+    if (selectionAt === undefined) return state;
+    const place = doc.resolve(Math.min(selectionAt, doc.content.size));
+    return state.apply(state.tr.setSelection(TextSelection.near(place)));
+  }
+
+  #docFromAutomerge(): Node {
+    return pmDocFromSpans(bodySchema, A.spans(this.#document(), BODY_PATH));
+  }
+
+  /** The translation failed. If it was ours that failed, write it down as a whole; then show what the document says. */
+  #recover(error: unknown, ours: Transaction | null): void {
+    console.error("The editor and the document disagreed; the editor shows the document again.", error);
+    if (ours?.docChanged && !this.#fromOthers) {
+      try {
+        this.#handle.change((document) => {
+          A.updateSpans(
+            document as A.Doc<unknown>,
+            BODY_PATH,
+            pmNodeToSpans(bodySchema, ours.doc),
+            bodySchema.updateSpansConfig(),
+          );
+        });
+      } catch (second) {
+        console.error("The last edit could not be kept.", second);
+      }
+    }
+    this.#showDocument();
+  }
+
+  #showDocument(): void {
+    this.view.updateState(this.#freshState(this.view.state.selection.head));
+    this.#drawCarets();
+    this.#options.onUpdate(surroundings(this.view.state));
+  }
+
+  #compareLater(): void {
+    clearTimeout(this.#compareTimer);
+    this.#compareTimer = setTimeout(() => this.#compare(), COMPARE_AFTER_MS);
+  }
+
+  #compare(): void {
+    // Replacing what is being composed would cost the writer a word.
+    if (this.view.composing) return this.#compareLater();
+    const expected = JSON.stringify(pmNodeToSpans(bodySchema, this.#docFromAutomerge()));
+    const shown = JSON.stringify(pmNodeToSpans(bodySchema, this.view.state.doc));
+    if (expected === shown) return;
+    console.warn("The editor had drifted from the document; it shows the document again.");
+    this.#showDocument();
+  }
+
+  #drawCarets(): void {
+    if (!this.view.isDestroyed) drawCarets(this.view, this.#document(), this.#people);
+  }
+
+  #drawCaretsLater(): void {
+    if (this.#people.length === 0) return;
+    clearTimeout(this.#caretTimer);
+    this.#caretTimer = setTimeout(() => this.#drawCarets(), REDRAW_CARETS_AFTER_MS);
+  }
+}
+
+/** In a text that can be edited a click sets the caret; with Ctrl or ⌘ it follows the link. */
+function openLink(event: MouseEvent, editable: boolean): boolean {
+  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
+  if (link === null || !editable || !(event.ctrlKey || event.metaKey)) return false;
+  event.preventDefault();
+  window.open(link.getAttribute("href") ?? "", "_blank", "noopener,noreferrer");
+  return true;
+}

@@ -1,0 +1,88 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { Session } from "~/api/types";
+import type { BodyEditor } from "~/editor/bodyEditor";
+import type { Surroundings } from "~/editor/commands";
+import { type FieldbookDocument, kindOf, titleOf, UNTITLED } from "~/model/document";
+import { kindLabel } from "~/model/kinds";
+import type { SyncEngine } from "~/sync/engine";
+import type { OpenDocument } from "~/sync/openDocument";
+import { useDocumentValue, useObservable } from "~/sync/useSync";
+import { IconButton } from "~/ui/Button";
+import { Menu, MenuItem } from "~/ui/Menu";
+import { Body } from "./Body";
+import { DocumentBar } from "./DocumentBar";
+import styles from "./DocumentPage.module.css";
+import { LinkDialog } from "./LinkDialog";
+import { copyWords, RefusedNotice } from "./RefusedNotice";
+import { Roster } from "./Roster";
+import { TitleField } from "./TitleField";
+import { Toolbar } from "./Toolbar";
+import { usePresence } from "./usePresence";
+
+interface DocumentPageProps {
+  open: OpenDocument;
+  engine: SyncEngine;
+  id: string;
+  session: Session;
+  onTitle: (id: string, title: string) => void;
+  onArchive: (id: string) => void;
+}
+
+/** A document with its title, its body and its tools. */
+export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: DocumentPageProps) {
+  const word = useObservable(open.word);
+  const editable = (word.role ?? session.role) !== "viewer" && word.refused === null;
+  const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
+  const kind = useDocumentValue(open, (document) => kindOf(document as FieldbookDocument));
+  const [editor, setEditor] = useState<BodyEditor | null>(null);
+  const [around, setAround] = useState<Surroundings | null>(null);
+  const [linking, setLinking] = useState(false);
+  const tellCaret = usePresence(open, editor);
+  const onLink = useCallback(() => setLinking(true), []);
+  const page = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    document.title = `${title.trim() || UNTITLED} · Fieldbook`;
+    onTitle(id, title);
+  }, [title, id, onTitle]);
+
+  return (
+    <div ref={page} className={styles.page}>
+      <DocumentBar session={session} open={open}>
+        <Roster presence={open.presence} userId={session.user.id} />
+        <Menu trigger={<IconButton icon="more" label="More" />}>
+          <MenuItem icon="copy" onSelect={() => void copyWords(open)}>
+            Copy all the words
+          </MenuItem>
+          {editable ? (
+            <MenuItem icon="archive" onSelect={() => onArchive(id)}>
+              Archive
+            </MenuItem>
+          ) : null}
+        </Menu>
+      </DocumentBar>
+      {editable && around !== null && editor !== null ? (
+        <Toolbar editor={editor} around={around} onLink={onLink} />
+      ) : null}
+      <main id="main" tabIndex={-1} className={styles.main}>
+        {word.refused === null ? null : <RefusedNotice open={open} engine={engine} reason={word.refused} />}
+        <article className={styles.sheet}>
+          <p className={styles.kind}>{kindLabel(kind)}</p>
+          <h1 className="visually-hidden">{title.trim() || UNTITLED}</h1>
+          <TitleField open={open} editable={editable} onEnter={() => editor?.focus()} />
+          <Body
+            open={open}
+            editable={editable}
+            onEditor={setEditor}
+            onUpdate={setAround}
+            onCaret={tellCaret}
+            onLink={onLink}
+          />
+        </article>
+      </main>
+      {linking && editor !== null ? (
+        <LinkDialog editor={editor} current={around?.link ?? null} onClose={() => setLinking(false)} />
+      ) : null}
+    </div>
+  );
+}

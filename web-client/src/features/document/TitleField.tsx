@@ -1,0 +1,93 @@
+import { useEffect, useLayoutEffect, useRef } from "react";
+import { shiftCaret } from "~/model/caret";
+import { type FieldbookDocument, oneLine, titleOf, UNTITLED, writeTitle } from "~/model/document";
+import type { OpenDocument } from "~/sync/openDocument";
+import { useDocumentValue } from "~/sync/useSync";
+import styles from "./DocumentPage.module.css";
+
+interface TitleFieldProps {
+  open: OpenDocument;
+  editable: boolean;
+  onEnter: () => void;
+}
+
+/**
+ * The title: a plain text that several people may type in at once.
+ *
+ * The field shows the document as of `shownHeads`, and what is typed is an edit of just that state; so it merges with what came in
+ * meanwhile, also when an input method held the field for a while.
+ */
+export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const shownHeads = useRef(open.handle.heads());
+  const composing = useRef(false);
+  const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
+
+  const show = () => {
+    const element = field.current;
+    if (element === null || composing.current) return;
+    const now = titleOf(open.handle.doc() as FieldbookDocument);
+    shownHeads.current = open.handle.heads();
+    if (element.value !== now) {
+      const { selectionStart, selectionEnd, value } = element;
+      element.value = now;
+      if (document.activeElement === element) {
+        element.setSelectionRange(
+          shiftCaret(value, now, selectionStart),
+          shiftCaret(value, now, selectionEnd),
+        );
+      }
+    }
+    fit(element);
+  };
+
+  const write = () => {
+    const element = field.current;
+    if (element === null || composing.current) return;
+    const typed = oneLine(element.value);
+    if (typed === titleOf(open.handle.view(shownHeads.current).doc() as FieldbookDocument)) return show();
+    open.handle.changeAt(shownHeads.current, (document) => writeTitle(document as FieldbookDocument, typed));
+    show();
+  };
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `title` is when to show, `show` reads the rest itself.
+  useLayoutEffect(show, [title, open]);
+  useEffect(() => {
+    const refit = () => field.current !== null && fit(field.current);
+    window.addEventListener("resize", refit);
+    return () => window.removeEventListener("resize", refit);
+  }, []);
+
+  return (
+    <textarea
+      ref={field}
+      className={styles.title}
+      aria-label="Title"
+      placeholder={UNTITLED}
+      rows={1}
+      readOnly={!editable}
+      enterKeyHint="next"
+      autoCapitalize="sentences"
+      defaultValue={title}
+      onInput={write}
+      onCompositionStart={() => {
+        composing.current = true;
+      }}
+      onCompositionEnd={() => {
+        composing.current = false;
+        write();
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
+        event.preventDefault();
+        onEnter();
+      }}
+    />
+  );
+}
+
+/** A title may take several lines; the field grows with it. */
+function fit(element: HTMLTextAreaElement): void {
+  element.style.height = "auto";
+  element.style.height = `${element.scrollHeight}px`;
+}

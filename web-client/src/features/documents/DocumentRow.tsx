@@ -1,0 +1,54 @@
+import { Link } from "wouter";
+import type { DocumentEntry } from "~/api/types";
+import { UNTITLED } from "~/model/document";
+import { isDocumentKind, kindLabel } from "~/model/kinds";
+import { waitingText } from "~/model/status";
+import { whenText } from "~/model/time";
+import { IconButton } from "~/ui/Button";
+import { Icon } from "~/ui/Icon";
+import styles from "./DocumentsScreen.module.css";
+
+interface DocumentRowProps {
+  entry: DocumentEntry;
+  /** Changes of this device that the server does not have yet. */
+  waiting: number;
+  /** True if it can not be opened now: it is not on this device, and the server is out of reach. */
+  missing: boolean;
+  mayArchive: boolean;
+  onArchive: () => void;
+  onOpen: () => void;
+}
+
+export function DocumentRow({ entry, waiting, missing, mayArchive, onArchive }: DocumentRowProps) {
+  const title = entry.title.trim() || UNTITLED;
+  const archived = entry.archivedAt !== null;
+  return (
+    <li className={styles.row}>
+      <span className={styles.kindIcon}>
+        <Icon name={isDocumentKind(entry.kind) ? entry.kind : "document"} />
+      </span>
+      <div className={styles.what}>
+        <Link href={`/d/${entry.id}`} className={styles.title}>
+          {title}
+        </Link>
+        <p className={styles.facts}>
+          {kindLabel(entry.kind)}
+          <span aria-hidden="true"> · </span>
+          {entry.createdBy ? `by ${entry.createdBy}` : null}
+          {entry.createdBy ? <span aria-hidden="true"> · </span> : null}
+          changed {whenText(entry.changedAt, Date.now())}
+        </p>
+        {waiting > 0 ? <p className={styles.waiting}>{waitingText(waiting)}</p> : null}
+        {missing ? <p className={styles.missing}>Not on this device</p> : null}
+      </div>
+      {mayArchive ? (
+        <IconButton
+          icon={archived ? "restore" : "archive"}
+          label={`${archived ? "Restore" : "Archive"} ${title}`}
+          className={styles.archive}
+          onClick={onArchive}
+        />
+      ) : null}
+    </li>
+  );
+}

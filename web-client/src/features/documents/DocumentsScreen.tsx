@@ -1,0 +1,142 @@
+import { useEffect, useState } from "react";
+import { Link, useLocation } from "wouter";
+import type { DocumentEntry, Session } from "~/api/types";
+import { kindLabel } from "~/model/kinds";
+import { useStatus, useSyncEngine, useWaiting } from "~/sync/useSync";
+import { Button } from "~/ui/Button";
+import { Notice } from "~/ui/Notice";
+import { StatusLine } from "~/ui/StatusLine";
+import { useToast } from "~/ui/Toast";
+import { Wordmark } from "~/ui/Wordmark";
+import { AccountMenu } from "./AccountMenu";
+import { DocumentRow } from "./DocumentRow";
+import styles from "./DocumentsScreen.module.css";
+import { InviteDialog } from "./InviteDialog";
+import { NewDocumentDialog } from "./NewDocumentDialog";
+import { useArchiving, useDocuments, useOnDevice } from "./useDocuments";
+
+interface DocumentsScreenProps {
+  session: Session;
+  archived: boolean;
+  onSignOut: () => void;
+}
+
+export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScreenProps) {
+  const status = useStatus(session.role);
+  const [dialog, setDialog] = useState<"new" | "invite" | null>(null);
+  const mayWrite = session.role !== "viewer";
+  useEffect(() => {
+    document.title = `${archived ? "Archive" : "Documents"} · Fieldbook`;
+  }, [archived]);
+  return (
+    <>
+      <a className="skip-link" href="#main">
+        Skip to the documents
+      </a>
+      <header className={styles.bar}>
+        <Link href="/" aria-label="Fieldbook, all documents" className={styles.home}>
+          <Wordmark />
+        </Link>
+        <div className={styles.barEnd}>
+          <StatusLine status={status} />
+          <AccountMenu session={session} onInvite={() => setDialog("invite")} onSignOut={onSignOut} />
+        </div>
+      </header>
+      <main id="main" tabIndex={-1} className={styles.main}>
+        <div className={styles.head}>
+          <div>
+            <p className={styles.workspace}>{session.workspace.name}</p>
+            <h1>{archived ? "Archive" : "Documents"}</h1>
+          </div>
+          {mayWrite && !archived ? (
+            <Button look="primary" icon="plus" className={styles.create} onClick={() => setDialog("new")}>
+              New document
+            </Button>
+          ) : null}
+        </div>
+        <nav className={styles.tabs} aria-label="Which documents">
+          <Link href="/" aria-current={archived ? undefined : "page"}>
+            Current
+          </Link>
+          <Link href="/archive" aria-current={archived ? "page" : undefined}>
+            Archive
+          </Link>
+        </nav>
+        <DocumentList session={session} archived={archived} onCreate={() => setDialog("new")} />
+      </main>
+      {dialog === "new" ? <NewDocumentDialog onClose={() => setDialog(null)} /> : null}
+      {dialog === "invite" ? <InviteDialog onClose={() => setDialog(null)} /> : null}
+    </>
+  );
+}
+
+function DocumentList({
+  session,
+  archived,
+  onCreate,
+}: {
+  session: Session;
+  archived: boolean;
+  onCreate: () => void;
+}) {
+  const { data, error, isPending } = useDocuments(session.user.id, archived);
+  const onDevice = useOnDevice(session.user.id);
+  const waiting = useWaiting();
+  const online = useSyncEngine()?.connection.get() !== "offline";
+  const [, navigate] = useLocation();
+  const toast = useToast();
+  const archiving = useArchiving(session.user.id, (text) => toast({ text }));
+
+  const move = (entry: DocumentEntry, archive: boolean) => {
+    archiving.mutate({ id: entry.id, archive });
+    toast({
+      text: `${archive ? "Archived" : "Restored"} “${entry.title || kindLabel(entry.kind)}”`,
+      action: { label: "Undo", run: () => archiving.mutate({ id: entry.id, archive: !archive }) },
+    });
+  };
+
+  if (isPending && data === undefined) return <p className={styles.quiet}>Loading…</p>;
+  if (data === undefined) return <Notice tone="waiting" icon="offline" title={error?.message ?? ""} />;
+  if (data.length === 0) return <Empty archived={archived} role={session.role} onCreate={onCreate} />;
+  return (
+    <>
+      {error !== null ? <p className={styles.stale}>This is the list as this device last saw it.</p> : null}
+      <ul className={styles.list}>
+        {data.map((entry) => (
+          <DocumentRow
+            key={entry.id}
+            entry={entry}
+            waiting={waiting.get(entry.id)?.changes ?? 0}
+            missing={onDevice !== null && !onDevice.has(entry.id) && (error !== null || !online)}
+            mayArchive={session.role !== "viewer"}
+            onArchive={() => move(entry, !archived)}
+            onOpen={() => navigate(`/d/${entry.id}`)}
+          />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Empty({
+  archived,
+  role,
+  onCreate,
+}: {
+  archived: boolean;
+  role: Session["role"];
+  onCreate: () => void;
+}) {
+  if (archived)
+    return <p className={styles.quiet}>Nothing here. What you archive stays here, and can be restored.</p>;
+  if (role === "viewer")
+    return <p className={styles.quiet}>No documents yet. They appear here when somebody makes one.</p>;
+  return (
+    <div className={styles.empty}>
+      <p>Start with the account or the meeting that is on your mind.</p>
+      <Button look="primary" icon="plus" onClick={onCreate}>
+        Make the first document
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { api } from "~/api/client";
+import type { DocumentEntry } from "~/api/types";
+import { documentsOnDevice } from "~/sync/storage";
+
+/** The list, from the server; and from this device until the server has answered, or while it can not be reached. */
+export function useDocuments(userId: string, archived: boolean) {
+  return useQuery({
+    queryKey: listKey(userId, archived),
+    queryFn: async () => {
+      const documents = await api.documents(archived);
+      remember(userId, archived, documents);
+      return documents;
+    },
+    initialData: () => recall(userId, archived),
+    initialDataUpdatedAt: 0,
+    refetchInterval: 20_000,
+  });
+}
+
+/** Archiving shows at once; if the server then says no, the document comes back. */
+export function useArchiving(userId: string, onFailure: (message: string) => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, archive }: { id: string; archive: boolean }) =>
+      archive ? api.archive(id) : api.restore(id),
+    onMutate: ({ id, archive }) => {
+      for (const archived of [true, false]) {
+        client.setQueryData<DocumentEntry[]>(listKey(userId, archived), (list) =>
+          archived === archive ? list : list?.filter((entry) => entry.id !== id),
+        );
+      }
+    },
+    onError: (error) => onFailure(error.message),
+    onSettled: () => client.invalidateQueries({ queryKey: ["documents", userId] }),
+  });
+}
+
+/** What somebody just typed as the title shows in the list before the server has been asked again. */
+export function noteTitle(client: QueryClient, userId: string, id: string, title: string): void {
+  const list = client.getQueryData<DocumentEntry[]>(listKey(userId, false)) ?? recall(userId, false);
+  if (list === undefined) return;
+  const renamed = list.map((entry) =>
+    entry.id === id && entry.title !== title ? { ...entry, title } : entry,
+  );
+  client.setQueryData(listKey(userId, false), renamed);
+  remember(userId, false, renamed);
+}
+
+/** Which documents can be opened without the server. Null while we look. */
+export function useOnDevice(userId: string): ReadonlySet<string> | null {
+  const [held, setHeld] = useState<ReadonlySet<string> | null>(null);
+  useEffect(() => {
+    let gone = false;
+    documentsOnDevice(userId).then(
+      (ids) => gone || setHeld(ids),
+      () => {},
+    );
+    return () => {
+      gone = true;
+    };
+  }, [userId]);
+  return held;
+}
+
+/** Forgets the lists of somebody who signs out. */
+export function forgetLists(userId: string): void {
+  for (const archived of [true, false]) localStorage.removeItem(storageKey(userId, archived));
+}
+
+function listKey(userId: string, archived: boolean) {
+  return ["documents", userId, archived] as const;
+}
+
+function storageKey(userId: string, archived: boolean): string {
+  return `fieldbook.documents.${userId}.${archived ? "archived" : "current"}`;
+}
+
+function recall(userId: string, archived: boolean): DocumentEntry[] | undefined {
+  try {
+    const list: unknown = JSON.parse(localStorage.getItem(storageKey(userId, archived)) ?? "null");
+    return Array.isArray(list) ? (list as DocumentEntry[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(userId: string, archived: boolean, documents: DocumentEntry[]): void {
+  try {
+    localStorage.setItem(storageKey(userId, archived), JSON.stringify(documents));
+  } catch {
+    // Full: the list is then just not there offline.
+  }
+}

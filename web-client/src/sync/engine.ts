@@ -1,0 +1,122 @@
+import {
+  type DocHandle,
+  type DocumentId,
+  generateAutomergeUrl,
+  type PeerId,
+  parseAutomergeUrl,
+  Repo,
+} from "@automerge/automerge-repo/slim";
+import { BroadcastChannelNetworkAdapter } from "@automerge/automerge-repo-network-broadcastchannel";
+import { IndexedDBStorageAdapter } from "@automerge/automerge-repo-storage-indexeddb";
+import type { Connection } from "~/model/status";
+import { loadAutomerge } from "./automergeWasm";
+import type { ServerFrame } from "./frames";
+import { Ledger } from "./ledger";
+import { Observable } from "./observable";
+import { OpenDocument } from "./openDocument";
+import { SocketAdapter } from "./socketAdapter";
+import { databaseName } from "./storage";
+import { watchTheWorld } from "./wakeups";
+
+export interface EngineOptions {
+  userId: string;
+  /** The server's store: its acknowledgements, and no other's, mean "saved". */
+  storageId: string;
+  socketUrl: string;
+  /** Whether the server still takes this browser for that person; see SocketAdapterOptions. */
+  admit: () => Promise<boolean>;
+}
+
+/** One person's documents on this device, and their way to the server and to this person's other tabs. */
+export class SyncEngine {
+  readonly connection = new Observable<Connection>("connecting");
+  readonly ledger: Ledger;
+  readonly repo: Repo;
+  #adapter: SocketAdapter;
+  #storage: IndexedDBStorageAdapter;
+  #documents = new Map<string, OpenDocument>();
+  #stopWatching: () => void;
+
+  /** Loads what this device remembers of that person, and begins to connect. */
+  static async start(options: EngineOptions): Promise<SyncEngine> {
+    await loadAutomerge();
+    const storage = new IndexedDBStorageAdapter(databaseName(options.userId));
+    const ledger = new Ledger(storage, options.storageId);
+    await ledger.load();
+    return new SyncEngine(options, storage, ledger);
+  }
+
+  private constructor(options: EngineOptions, storage: IndexedDBStorageAdapter, ledger: Ledger) {
+    this.ledger = ledger;
+    this.#storage = storage;
+    this.#adapter = new SocketAdapter({
+      url: options.socketUrl,
+      onFrame: (frame) => this.#receive(frame),
+      onConnection: (connection) => this.#connectionChanged(connection),
+      admit: options.admit,
+    });
+    const otherTabs = new BroadcastChannelNetworkAdapter({
+      channelName: databaseName(options.userId),
+      peerWaitMs: 50,
+    });
+    // The same peer id for the life of this tab: whoever comes back with it takes its old place in the roster.
+    const peerId = `tab-${parseAutomergeUrl(generateAutomergeUrl()).documentId}` as PeerId;
+    this.repo = new Repo({ storage, network: [this.#adapter, otherTabs], peerId });
+    this.#stopWatching = watchTheWorld(this.#adapter, () => void this.flush());
+    for (const id of ledger.waitingDocuments()) this.document(id);
+  }
+
+  /** The document with this id; it loads in the background, from this device or from the server. */
+  document(id: string): OpenDocument {
+    const open = this.#documents.get(id);
+    if (open !== undefined) return open;
+    const opened = new OpenDocument(this.repo, this.ledger, id as DocumentId, (data) =>
+      this.#adapter.sendFrame({ kind: "presence", documentId: id, data }),
+    );
+    this.#documents.set(id, opened);
+    return opened;
+  }
+
+  /** Takes a document off this device, with whatever is in it that the server never got. */
+  async discard(id: string): Promise<void> {
+    this.#documents.delete(id);
+    await this.ledger.forget(id);
+    this.repo.delete(id as DocumentId);
+    await this.repo.storageSubsystem?.removeDoc(id as DocumentId);
+  }
+
+  /** Writes everything that is in memory to this device. */
+  async flush(): Promise<void> {
+    const ready = Object.values(this.repo.handles).filter((handle: DocHandle<unknown>) => handle.isReady());
+    try {
+      await this.repo.flush(ready.map((handle) => handle.documentId));
+      this.ledger.deviceOk.set(true);
+    } catch (error) {
+      console.error("This device could not keep the last changes.", error);
+      this.ledger.deviceOk.set(false);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopWatching();
+    for (const open of this.#documents.values()) open.leave();
+    await this.flush();
+    for (const adapter of this.repo.networkSubsystem.adapters) adapter.disconnect();
+  }
+
+  /** Takes everything off this device: for a sign-out on a device that others use too. */
+  async stopAndClear(): Promise<void> {
+    await this.stop();
+    await this.#storage.removeRange([]);
+  }
+
+  #receive(frame: ServerFrame): void {
+    if (frame.kind !== "pong") this.#documents.get(frame.documentId)?.receive(frame);
+  }
+
+  #connectionChanged(connection: Connection): void {
+    this.connection.set(connection);
+    if (connection === "online") return;
+    for (const open of this.#documents.values()) open.disconnected();
+  }
+}
