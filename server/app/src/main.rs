@@ -1,3 +1,7 @@
 //! The `fieldbook` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fieldbook::cli::run(std::env::args_os())
+}

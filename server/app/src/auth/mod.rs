@@ -1,6 +1,7 @@
 //! Who is asking: tokens, sessions, passwords, and where a request comes from.
 
 mod identity;
+mod name;
 mod origin;
 mod password;
 mod role;
@@ -9,12 +10,13 @@ mod session;
 mod token;
 
 pub use identity::{AuthError, Identity, Via, identify};
+pub use name::{NameError, check_name};
 pub use origin::{HostRefused, check_origin, client_address, own_origin};
 pub use password::{PasswordError, Passwords};
 pub use role::RoleName;
 pub use secret::{Secret, fresh_bytes};
 pub use session::{COOKIE, SessionCookie};
-pub use token::{Claims, TokenKey};
+pub use token::{Claims, TokenError, TokenKey};
 
 /// Now, in milliseconds since 1970.
 #[must_use]

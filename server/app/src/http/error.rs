@@ -6,7 +6,7 @@ use fieldbook_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::{AuthError, PasswordError};
+use crate::auth::{AuthError, NameError, PasswordError};
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -228,5 +228,11 @@ impl From<PasswordError> for ApiError {
             PasswordError::Busy => Self::Unavailable(error.to_string()),
             PasswordError::Unexpected(reason) => Self::Unexpected(reason),
         }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::Invalid(error.to_string())
     }
 }

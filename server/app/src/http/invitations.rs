@@ -7,7 +7,7 @@ use fieldbook_store::{Account, Role, StoreError};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::{ApiError, Problem, session};
-use crate::auth::{AuthError, Secret, check_origin, client_address, identify, now_ms, own_origin};
+use crate::auth::{AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin};
 use crate::startup::State;
 
 const DAY_MS: i64 = 86_400_000;
@@ -160,35 +160,5 @@ impl Checked {
             password: new.password,
             workspace_name,
         })
-    }
-}
-
-/// A name that people can tell from another when they see it.
-fn check_name(name: &str, what: &str) -> Result<String, ApiError> {
-    let name = name.trim();
-    let is_visible = |character: char| !character.is_control() && !is_invisible(character);
-    if (1..=64).contains(&name.chars().count()) && name.chars().all(is_visible) {
-        Ok(name.to_owned())
-    } else {
-        Err(ApiError::Invalid(format!("{what} has 1 to 64 visible characters")))
-    }
-}
-
-/// Characters without a shape, and those that turn the direction of others around.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_seen() {
-        assert_eq!(check_name("  Zoë Ångström ", "the name").unwrap(), "Zoë Ångström");
-        let long = "x".repeat(65);
-        for name in ["", "  ", "a\nb", "a\u{202e}b", "\u{200b}", long.as_str()] {
-            assert!(check_name(name, "the name").is_err(), "{name:?}");
-        }
     }
 }

@@ -81,6 +81,19 @@ fn health_addresses() -> Vec<Address> {
     ]
 }
 
+/// Every address of the API, as the OpenAPI description writes them.
+#[must_use]
+pub fn addresses() -> Vec<String> {
+    let api = api_addresses()
+        .into_iter()
+        .map(|address| format!("/api{}", address.path));
+    health_addresses()
+        .into_iter()
+        .map(|address| address.path.to_owned())
+        .chain(api)
+        .collect()
+}
+
 /// Mounts everything. Last, since the web client answers whatever nobody else does.
 pub fn mount(services: &mut web::ServiceConfig) {
     for address in health_addresses() {

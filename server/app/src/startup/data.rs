@@ -8,8 +8,7 @@ use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use super::StartError;
 
 const LOCK_FILE: &str = "fieldbook.lock";
-/// The database in the data folder.
-pub(crate) const DATABASE_FILE: &str = "fieldbook.sqlite";
+const DATABASE_FILE: &str = "fieldbook.sqlite";
 
 /// The data folder, held by this process until this is dropped. The lock is the system's own: it goes with the process,
 /// however that ends.
@@ -44,7 +43,13 @@ impl DataFolder {
     }
 }
 
-/// Opens the store in the data folder.
+/// Whether a server has used this folder.
+#[must_use]
+pub fn has_data(folder: &Path) -> bool {
+    folder.join(DATABASE_FILE).is_file()
+}
+
+/// Opens the store in the data folder; makes both if need be.
 ///
 /// # Errors
 /// [`StartError::Store`].

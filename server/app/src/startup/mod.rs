@@ -25,7 +25,8 @@ use crate::http::{self, RateLimits};
 use crate::room::Rooms;
 use crate::socket::{self, Sockets};
 
-pub use data::{DataFolder, open_store};
+pub use data::{DataFolder, has_data, open_store};
+pub(crate) use setup::first_workspace;
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 const DRAIN_POLL: Duration = Duration::from_millis(10);
@@ -219,6 +220,13 @@ impl Server {
     #[must_use]
     pub fn state(&self) -> &web::Data<State> {
         &self.state
+    }
+
+    /// Closes the store under the running server, as a disk that goes away does: for tests.
+    pub async fn close_store(&self) {
+        if let Some((database, _)) = &self.data {
+            database.close().await;
+        }
     }
 
     /// Takes no more connections, tells sockets to close, lets requests under way finish (for `server.shutdown_ms` at

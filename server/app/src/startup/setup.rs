@@ -50,5 +50,6 @@ pub(crate) async fn first_workspace(store: &(impl Directory + ?Sized)) -> Result
         name: FIRST_WORKSPACE.to_owned(),
     };
     store.create_workspace(workspace.clone()).await?;
-    Ok(workspace)
+    // `token` may have made one in the same moment: the first is whichever the store had first.
+    Ok(store.first_workspace().await?.unwrap_or(workspace))
 }

@@ -1,0 +1,140 @@
+//! `fieldbook verify` and `fieldbook export`: documents as they are stored.
+
+use std::io::{IsTerminal, Write};
+
+use bytes::Bytes;
+use fieldbook_core::id::DocumentId;
+use fieldbook_store::DocumentStore;
+use fieldbook_store::sqlite::SqliteStore;
+use fieldbook_worker::{Job, Outcome, Workers};
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::{Export, Failure};
+use crate::config::Config;
+use crate::startup::{has_data, open_store, workers};
+
+/// A compaction that runs at the same time moves changes from the tail to the archive between two reads.
+const ATTEMPTS: usize = 5;
+
+/// Reads every document, and lists those that do not load.
+pub(super) async fn verify(config: &Config) -> Result<(), Failure> {
+    let store = open_existing(config).await?;
+    let workers = workers(config)?;
+    let ids = store.document_ids().await?;
+    let total = ids.len();
+    let checks = ids.into_iter().map(|id| check(&store, &workers, id));
+    let mut failures: Vec<(DocumentId, String)> = stream::iter(checks)
+        .buffer_unordered(config.worker.concurrent)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    failures.sort();
+    for (id, words) in &failures {
+        println!("{id}: {words}");
+    }
+    store.close().await;
+    if failures.is_empty() {
+        println!("All documents load: {total}");
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!(
+            "{} of {total} documents do not load",
+            failures.len()
+        )))
+    }
+}
+
+/// Writes a document as one file.
+pub(super) async fn export(config: &Config, arguments: &Export) -> Result<(), Failure> {
+    let id: DocumentId = arguments.document.parse()?;
+    if arguments.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::Misused(
+            "a document is not text; say where to write it: -o FILE".to_owned(),
+        ));
+    }
+    let store = open_existing(config).await?;
+    let whole = read(&store, id)
+        .await?
+        .ok_or_else(|| Failure::Failed(format!("there is no document {id}")))?;
+    let job = Job::Export {
+        archive: whole.archive,
+        tail: whole.tail,
+    };
+    let Outcome::Exported { bytes } = workers(config)?.run(job).await? else {
+        return Err(Failure::Failed("the worker answered another question".to_owned()));
+    };
+    store.close().await;
+    match &arguments.output {
+        Some(path) => std::fs::write(path, &bytes)
+            .map_err(|error| Failure::Failed(format!("{} cannot be written: {error}", path.display()))),
+        None => Ok(std::io::stdout().lock().write_all(&bytes)?),
+    }
+}
+
+async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
+    let folder = &config.server.data;
+    if !has_data(folder) {
+        let words = format!(
+            "there is no Fieldbook data in {}; say where it is: --data DIR",
+            folder.display()
+        );
+        return Err(Failure::Failed(words));
+    }
+    Ok(open_store(folder).await?)
+}
+
+async fn check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Option<(DocumentId, String)> {
+    try_check(store, workers, id).await.err().map(|words| (id, words))
+}
+
+async fn try_check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Result<(), String> {
+    let whole = read(store, id).await.map_err(|failure| match failure {
+        Failure::Failed(words) | Failure::Misused(words) => words,
+    })?;
+    let Some(Whole {
+        archive,
+        tail,
+        changes: stored,
+    }) = whole
+    else {
+        return Ok(());
+    };
+    match workers.run(Job::Verify { archive, tail }).await {
+        Ok(Outcome::Verified { changes, .. }) if changes == stored => Ok(()),
+        Ok(Outcome::Verified { changes, .. }) => Err(format!(
+            "the store has {stored} changes of it, and {changes} of them are in the document"
+        )),
+        Ok(_) => Err("the worker answered another question".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// All of a document.
+struct Whole {
+    archive: Option<Bytes>,
+    tail: Vec<Bytes>,
+    /// How many changes that is.
+    changes: u64,
+}
+
+async fn read(store: &SqliteStore, id: DocumentId) -> Result<Option<Whole>, Failure> {
+    for _ in 0..ATTEMPTS {
+        let Some(stored) = store.load(id).await? else {
+            return Ok(None);
+        };
+        let archive = store.read_archive(id).await?;
+        let position = stored.archive.map_or(0, |archive| archive.position);
+        if archive.as_ref().map_or(0, |(position, _)| *position) == position {
+            let changes = position + stored.tail.len() as u64;
+            return Ok(Some(Whole {
+                archive: archive.map(|(_, bytes)| bytes),
+                tail: stored.tail,
+                changes,
+            }));
+        }
+    }
+    Err(Failure::Failed(
+        "the document is compacted again and again; try again later".to_owned(),
+    ))
+}

@@ -1,0 +1,75 @@
+//! `fieldbook serve`
+
+use std::io::Write;
+
+use super::Failure;
+use crate::config::Config;
+use crate::startup::Server;
+use crate::telemetry;
+
+/// Serves until it is told to stop.
+pub(super) async fn serve(config: Config) -> Result<(), Failure> {
+    telemetry::start(&config.log);
+    let mut signals = Signals::listen()?;
+    let server = Server::start(config).await?;
+    announce(&server)?;
+    tracing::info!(address = %server.addr(), "the server listens");
+    signals.next().await;
+    tracing::info!("the server stops");
+    tokio::select! {
+        () = server.stop() => Ok(()),
+        // Who asks twice does not want to wait.
+        () = signals.next() => Err(Failure::Failed("stopped at once".to_owned())),
+    }
+}
+
+/// To standard output, never to the log: the link is a secret.
+fn announce(server: &Server) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "Fieldbook {} is at {}", env!("CARGO_PKG_VERSION"), server.url())?;
+    if let Some(link) = server.setup_link() {
+        writeln!(output, "Set up the first account: {link}")?;
+    }
+    output.flush()
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// From here on the process does not end by itself at a signal.
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

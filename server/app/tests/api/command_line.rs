@@ -1,0 +1,275 @@
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+fn fieldbook() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fieldbook"));
+    command.env_clear().current_dir(std::env::temp_dir());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    fieldbook().args(arguments).output().unwrap()
+}
+
+fn on(data: &Path, command: &str, more: &[&str]) -> Output {
+    let data = data.to_str().unwrap();
+    run(&[&[command, "--data", data], more].concat())
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+/// `fieldbook serve`, killed when dropped.
+struct Serving {
+    child: Child,
+    lines: Vec<String>,
+}
+
+impl Serving {
+    /// Starts, and reads the first lines that it prints.
+    fn start(data: &Path, lines: usize) -> Self {
+        let mut child = fieldbook()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let lines = output.lines().take(lines).map(Result::unwrap).collect();
+        Self { child, lines }
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn the_first_start_prints_where_to_begin() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), 2);
+    let address = serving.lines[0].rsplit(' ').next().unwrap();
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    let link = serving.lines[1].strip_prefix("Set up the first account: ").unwrap();
+    assert!(link.starts_with(&format!("{address}/join/")), "{link}");
+
+    let second = on(folder.path(), "serve", &["--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        said(&second).starts_with("another server uses the data folder "),
+        "{}",
+        said(&second)
+    );
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
+fn tokens_are_made_while_the_server_runs() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), 1);
+    let output = on(folder.path(), "token", &["--user", "Ann"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let token = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(token.trim().split('.').count(), 3, "{token}");
+    let claims = claims(&token);
+    assert_eq!((&claims["name"], &claims["role"]), (&"Ann".into(), &"editor".into()));
+    assert_eq!(
+        claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(),
+        8 * 3_600
+    );
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
+fn a_token_changes_nobodys_role_or_workspace() {
+    let folder = folder();
+    let role_of = |more: &[&str]| {
+        let output = on(folder.path(), "token", &[&["--user", "Ann"], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        let claims = claims(&String::from_utf8(output.stdout.clone()).unwrap());
+        (claims["role"].as_str().unwrap().to_owned(), said(&output))
+    };
+    assert_eq!(role_of(&["--role", "editor"]), ("editor".into(), String::new()));
+    let (role, words) = role_of(&["--role", "owner"]);
+    assert_eq!(
+        (role.as_str(), words.contains("has the role of editor")),
+        ("editor", true),
+        "{words}"
+    );
+    assert_eq!(role_of(&["--role", "viewer"]).0, "viewer");
+    assert_eq!(role_of(&[]).0, "editor");
+    let moved = on(folder.path(), "token", &["--user", "Ann", "--workspace", "Elsewhere"]);
+    assert_eq!(moved.status.code(), Some(1));
+    assert!(
+        said(&moved).contains("belongs to the workspace Fieldbook"),
+        "{}",
+        said(&moved)
+    );
+    for user in ["Eve", "Zoe"] {
+        let output = on(folder.path(), "token", &["--user", user, "--workspace", "Elsewhere"]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+#[test]
+fn documents_are_verified_and_exported() {
+    let folder = folder();
+    let id = make_document(folder.path());
+    let verified = on(folder.path(), "verify", &[]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    assert_eq!(
+        String::from_utf8_lossy(&verified.stdout).trim(),
+        "All documents load: 1"
+    );
+
+    let file = folder.path().join("globex.automerge");
+    let exported = on(folder.path(), "export", &[&id, "-o", file.to_str().unwrap()]);
+    assert!(exported.status.success(), "{}", said(&exported));
+    let document = automerge::Automerge::load(&std::fs::read(&file).unwrap()).unwrap();
+    use automerge::ReadDoc;
+    assert_eq!(
+        document
+            .get(automerge::ROOT, "kind")
+            .unwrap()
+            .unwrap()
+            .0
+            .into_string()
+            .unwrap(),
+        "account_plan"
+    );
+    let piped = on(folder.path(), "export", &[&format!("automerge:{id}")]);
+    assert_eq!(piped.stdout, std::fs::read(&file).unwrap());
+
+    let missing = on(folder.path(), "export", &["4NMNnkMhL8jXrdJ9jamS58PAVdXu"]);
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+}
+
+#[test]
+fn a_document_that_does_not_load_is_named() {
+    let folder = folder();
+    let good = make_document(folder.path());
+    let bad = on_runtime(async {
+        let store = fieldbook::startup::open_store(folder.path()).await.unwrap();
+        let bad = fieldbook_core::id::DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).unwrap();
+        use fieldbook_store::{Directory, DocumentStore};
+        let entry = store.document(good.parse().unwrap()).await.unwrap().unwrap();
+        let ann = store.account_by_name("Ann").await.unwrap().unwrap();
+        let new = fieldbook_store::NewDocument {
+            workspace: entry.workspace,
+            creator: ann.id,
+            kind: None,
+            title: String::new(),
+            created_at_ms: 0,
+        };
+        store
+            .append(bad, Some(new), 1, vec![bytes::Bytes::from_static(b"no change at all")])
+            .await
+            .unwrap();
+        store.close().await;
+        bad
+    });
+    let verified = on(folder.path(), "verify", &[]);
+    assert_eq!(verified.status.code(), Some(1));
+    let listed = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(
+        listed.starts_with(&format!("{bad}: ")) && listed.lines().count() == 1,
+        "{listed}"
+    );
+    assert_eq!(said(&verified), "1 of 2 documents do not load");
+}
+
+#[test]
+fn what_is_asked_for_wrongly_is_told() {
+    let folder = folder();
+    let version = run(&["--version"]);
+    assert!(String::from_utf8_lossy(&version.stdout).starts_with("fieldbook 0."));
+    assert_eq!(run(&[]).status.code(), Some(2));
+    assert_eq!(run(&["sing"]).status.code(), Some(2));
+    assert_eq!(
+        on(folder.path(), "token", &["--user", "Ann", "--ttl", "8"])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        on(folder.path(), "token", &["--user", "Ann", "--role", "king"])
+            .status
+            .code(),
+        Some(2)
+    );
+    let nothing = on(folder.path(), "verify", &[]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(said(&nothing).contains("--data DIR"), "{}", said(&nothing));
+
+    let mistaken = fieldbook()
+        .env("FIELDBOOK_LIMITS__FRAME_BYTES", "1")
+        .args(["serve"])
+        .output()
+        .unwrap();
+    assert_eq!(mistaken.status.code(), Some(2));
+    assert_eq!(
+        said(&mistaken),
+        "limits.frame_bytes in the environment variable FIELDBOOK_LIMITS__FRAME_BYTES: 1 is not allowed; allowed: \
+         1024 to 268435456"
+    );
+    let flags = on(folder.path(), "serve", &["--listen", "8080", "--tls-cert", "x.pem"]);
+    assert_eq!(flags.status.code(), Some(2));
+    assert!(
+        said(&flags).contains("in the flag --listen") && said(&flags).contains("server.tls_key"),
+        "{}",
+        said(&flags)
+    );
+}
+
+/// A document of Ann's, made by the store alone.
+fn make_document(data: &Path) -> String {
+    assert!(on(data, "token", &["--user", "Ann"]).status.success());
+    on_runtime(async {
+        use fieldbook_store::{Directory, DocumentStore};
+        let store = fieldbook::startup::open_store(data).await.unwrap();
+        let ann = store.account_by_name("Ann").await.unwrap().unwrap();
+        let id = fieldbook_core::id::DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).unwrap();
+        let kind = fieldbook_core::template::Kind::AccountPlan;
+        let new = fieldbook_store::NewDocument {
+            workspace: ann.workspace.id,
+            creator: ann.id,
+            kind: Some(kind.as_str().into()),
+            title: "Globex".into(),
+            created_at_ms: 1,
+        };
+        let changes = fieldbook_core::template::build(kind, "Globex", [1; 16], 1).unwrap();
+        store.append(id, Some(new), 1, changes).await.unwrap();
+        store.close().await;
+        id.to_string()
+    })
+}
+
+fn on_runtime<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+/// What a token says, unchecked.
+fn claims(token: &str) -> serde_json::Value {
+    jsonwebtoken::dangerous::insecure_decode_claims(token.trim()).unwrap()
+}

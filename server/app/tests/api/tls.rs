@@ -1,0 +1,76 @@
+use reqwest::Certificate;
+
+use crate::people::{TestServer, use_ring};
+
+#[tokio::test]
+async fn with_a_certificate_the_server_speaks_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let server = TestServer::start_with(|config| {
+        config.server.tls_cert = Some(cert);
+        config.server.tls_key = Some(key);
+    })
+    .await;
+    assert!(server.server.setup_link().unwrap().starts_with("https://127.0.0.1:"));
+
+    use_ring();
+    let trust = Certificate::from_pem(own.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trust]).build().unwrap();
+    let url = format!("https://localhost:{}", server.server.addr().port());
+    let answer = client.get(&url).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
+    let secret = server
+        .server
+        .setup_link()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let accept = client
+        .post(format!("{url}/api/invitations/{secret}/accept"))
+        .header("origin", &url);
+    let body = serde_json::json!({"name": "Ann", "password": crate::people::PASSWORD});
+    let answer = accept.json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    assert!(answer.headers()["set-cookie"].to_str().unwrap().contains("Secure"));
+    assert!(
+        reqwest::get(format!("http://localhost:{}", server.server.addr().port()))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |cert: &str, key: &str| {
+        let (cert_path, key_path) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&cert_path, cert).unwrap();
+        std::fs::write(&key_path, key).unwrap();
+        let mut config = fieldbook::config::Config::default();
+        config.server.data = folder.path().join("data");
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.server.tls_cert = Some(cert_path);
+        config.server.tls_key = Some(key_path);
+        fieldbook::startup::Server::start(config)
+            .await
+            .err()
+            .expect("it does not start")
+            .to_string()
+    };
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (cert, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    assert!(start("nothing", &key).await.contains("server.tls_cert"));
+    assert!(start(&cert, "nothing").await.contains("server.tls_key"));
+    let mixed = start(&cert, &other.signing_key.serialize_pem()).await;
+    assert!(
+        mixed.starts_with("TLS cannot be set up: the certificate and the key cannot be used"),
+        "{mixed}"
+    );
+}
