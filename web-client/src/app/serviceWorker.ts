@@ -33,7 +33,10 @@ function keepUpToDate(registration: ServiceWorkerRegistration): void {
 }
 
 function reloadWhenHarmless(): void {
-  if (performance.now() < FRESH_MS + 2_000) return location.reload();
+  if (performance.now() < FRESH_MS + 2_000) {
+    location.reload();
+    return;
+  }
   document.addEventListener("visibilitychange", () => {
     // What was typed has been written to this device when the page was hidden (src/sync/wakeups.ts).
     if (document.visibilityState === "hidden") setTimeout(() => location.reload(), 1_000);

@@ -189,11 +189,11 @@ export class BodyEditor {
         console.error("The last edit could not be kept.", second);
       }
     }
-    this.#showDocument();
+    this.#showDocument((ours ?? this.view.state).selection.head);
   }
 
-  #showDocument(): void {
-    this.view.updateState(this.#freshState(this.view.state.selection.head));
+  #showDocument(caretAt: number): void {
+    this.view.updateState(this.#freshState(caretAt));
     this.#drawCarets();
     this.#options.onUpdate(surroundings(this.view.state));
   }
@@ -205,12 +205,15 @@ export class BodyEditor {
 
   #compare(): void {
     // Replacing what is being composed would cost the writer a word.
-    if (this.view.composing) return this.#compareLater();
+    if (this.view.composing) {
+      this.#compareLater();
+      return;
+    }
     const expected = JSON.stringify(pmNodeToSpans(bodySchema, this.#docFromAutomerge()));
     const shown = JSON.stringify(pmNodeToSpans(bodySchema, this.view.state.doc));
     if (expected === shown) return;
     console.warn("The editor had drifted from the document; it shows the document again.");
-    this.#showDocument();
+    this.#showDocument(this.view.state.selection.head);
   }
 
   #drawCarets(): void {

@@ -61,7 +61,10 @@ export class Ledger {
   /** Counts this document from now on. Call it again when it became ready. */
   track(handle: DocHandle<unknown>): void {
     const id = handle.documentId;
-    if (this.#tracked.has(id)) return this.#recount(id);
+    if (this.#tracked.has(id)) {
+      this.#recount(id);
+      return;
+    }
     const onHeads = () => this.#recountSoon(id);
     const onRemoteHeads = ({ storageId, heads }: { storageId: string; heads: UrlHeads }) => {
       if (storageId === this.#serverStorageId) this.#acknowledge(id, decodeHeads(heads));

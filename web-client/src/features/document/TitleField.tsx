@@ -38,7 +38,7 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
         );
       }
     }
-    fit(element);
+    grow(element);
   };
 
   const write = () => {
@@ -53,9 +53,9 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: `title` is when to show, `show` reads the rest itself.
   useLayoutEffect(show, [title, open]);
   useEffect(() => {
-    const refit = () => field.current !== null && fit(field.current);
-    window.addEventListener("resize", refit);
-    return () => window.removeEventListener("resize", refit);
+    const regrow = () => field.current !== null && grow(field.current);
+    window.addEventListener("resize", regrow);
+    return () => window.removeEventListener("resize", regrow);
   }, []);
 
   return (
@@ -87,7 +87,7 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
 }
 
 /** A title may take several lines; the field grows with it. */
-function fit(element: HTMLTextAreaElement): void {
+function grow(element: HTMLTextAreaElement): void {
   element.style.height = "auto";
   element.style.height = `${element.scrollHeight}px`;
 }
