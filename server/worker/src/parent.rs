@@ -20,7 +20,8 @@ const STDERR_BYTES: u64 = 4096;
 /// What a child may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerLimits {
-    /// Its address space: program, job, document and outcome together. A document of 100,000 changes takes some 100 MB.
+    /// Its address space: program, job, document and outcome together. A document of 10,000 changes, one per
+    /// keystroke, fits into 48 MiB.
     pub memory_bytes: u64,
     /// From its start to its outcome.
     pub deadline: Duration,

@@ -91,7 +91,7 @@ impl SqliteStore {
     pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let opened = open::open(path, &options).await?;
         let counters = Arc::new(Counters::default());
-        let writer = Writer::start(opened.write, opened.write_options, &options, counters.clone());
+        let writer = Writer::start(opened.writing, &options, counters.clone());
         Ok(Self {
             readers: opened.readers,
             writer,

@@ -17,8 +17,48 @@ const CHECKPOINT_PAGES: &str = "2048";
 
 pub(super) struct Opened {
     pub(super) readers: SqlitePool,
-    pub(super) write: SqliteConnection,
-    pub(super) write_options: SqliteConnectOptions,
+    pub(super) writing: Writing,
+}
+
+/// What the writer needs.
+pub(super) struct Writing {
+    pub(super) connection: SqliteConnection,
+    /// To connect again after a failure.
+    pub(super) reconnect: SqliteConnectOptions,
+    pub(super) file: Identity,
+}
+
+/// Which file the path meant when it was opened. SQLite goes on writing, without an error, to a file that was deleted or
+/// moved away.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device_and_inode: Option<(u64, u64)>,
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device_and_inode: Some((metadata.dev(), metadata.ino())),
+        })
+    }
+
+    /// Elsewhere a file that is open can be neither deleted nor moved.
+    #[cfg(not(unix))]
+    fn of(_path: &Path) -> std::io::Result<Self> {
+        Ok(Self { device_and_inode: None })
+    }
+
+    /// Fails when the path means another file now, or none.
+    pub(super) fn check(&self, path: &Path) -> Result<(), String> {
+        match Self::of(path) {
+            Ok(now) if now == *self => Ok(()),
+            Ok(_) => Err("the database file was replaced while it was open: restart the server".into()),
+            Err(error) => Err(format!("the database file is gone from its place: {error}")),
+        }
+    }
 }
 
 pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
@@ -28,13 +68,10 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
         .await
         .map_err(|error| cannot_open(path, &error))?;
 
-    let write_options = connect_options(path, options);
-    let mut write = write_options
-        .connect()
-        .await
-        .map_err(|error| cannot_open(path, &error))?;
+    let reconnect = connect_options(path, options);
+    let mut connection = reconnect.connect().await.map_err(|error| cannot_open(path, &error))?;
     sqlx::migrate!("./migrations")
-        .run_direct(None, &mut write, false)
+        .run_direct(None, &mut connection, false)
         .await
         .map_err(|error| cannot_open(path, &error))?;
 
@@ -44,11 +81,13 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
         .connect_with(connect_options(path, options).pragma("query_only", "on"))
         .await
         .map_err(|error| cannot_open(path, &error))?;
-    Ok(Opened {
-        readers,
-        write,
-        write_options,
-    })
+    let file = Identity::of(path).map_err(|error| cannot_open(path, &error))?;
+    let writing = Writing {
+        connection,
+        reconnect,
+        file,
+    };
+    Ok(Opened { readers, writing })
 }
 
 fn connect_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {

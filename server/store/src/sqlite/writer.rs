@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::append::{Append, Ledger};
+use super::open::{Identity, Writing};
 use super::{Counters, SqliteOptions};
 use crate::StoreError;
 
@@ -29,18 +30,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(
-        connection: SqliteConnection,
-        reconnect: SqliteConnectOptions,
-        options: &SqliteOptions,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(super) fn start(writing: Writing, options: &SqliteOptions, counters: Arc<Counters>) -> Self {
         let (requests, waiting) = mpsc::channel(options.write_queue.max(1));
+        let Writing {
+            connection,
+            reconnect,
+            file,
+        } = writing;
         let ledger = Ledger::default();
         let batch_bytes = options.batch_bytes;
         let task = Task {
             connection: Some(connection),
             reconnect,
+            file,
             ledger,
             batch_bytes,
             counters,
@@ -111,6 +113,7 @@ struct Task {
     /// `None` after a failure: the next batch connects anew.
     connection: Option<SqliteConnection>,
     reconnect: SqliteConnectOptions,
+    file: Identity,
     ledger: Ledger,
     batch_bytes: usize,
     counters: Arc<Counters>,
@@ -191,6 +194,7 @@ impl Task {
 
     /// The outer error fails the whole batch, the inner ones one write each.
     async fn transact(&mut self, batch: Vec<Work>) -> Result<Vec<Done>, String> {
+        self.file.check(self.reconnect.get_filename())?;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(

@@ -37,6 +37,23 @@ async fn a_folder_that_cannot_be_made_is_told_in_words() {
     assert_error!(SqliteStore::open(&path, SqliteOptions::default()).await, Unavailable);
 }
 
+#[tokio::test]
+async fn a_file_that_is_moved_away_is_unavailable_until_it_is_back() {
+    let folder = TempDir::new().unwrap();
+    let path = database(&folder);
+    let store = open(&path).await;
+    let house = House::build(&store).await;
+    let id = house.document(&store, 1).await;
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
+    std::fs::copy(&elsewhere, &path).unwrap();
+    assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
+    std::fs::rename(&elsewhere, &path).unwrap();
+    store.append(id, None, 2, changes([2])).await.unwrap();
+    assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes(1..=2));
+}
+
 /// A small disk of our own. `None` where that is not allowed.
 struct Disk(TempDir);
 
