@@ -45,9 +45,10 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-# Tests run against the binary of the dev profile, whose dependencies are optimised.
+# Tests run against the binary of the dev profile, whose dependencies are optimised. The whole workspace is built, so
+# that dependencies are built once, with the same features as for the tests.
 test-binary: $(WEB)/dist/index.html
-	$(CARGO) build --locked -p fieldbook
+	$(CARGO) build --locked --workspace
 
 .PHONY: test-binary
 

@@ -21,7 +21,10 @@ pub(super) struct CompactionQueue {
 
 impl CompactionQueue {
     pub(super) fn new(interval_ms: u64) -> Self {
-        Self { interval: Duration::from_millis(interval_ms), last: Mutex::default() }
+        Self {
+            interval: Duration::from_millis(interval_ms),
+            last: Mutex::default(),
+        }
     }
 
     /// Waits for its turn, then compacts. `None`: this document had its turn not long ago, or it did not work out; the
@@ -58,17 +61,30 @@ async fn compact(rooms: &Rooms, id: DocumentId, plan: CompactionPlan) -> Result<
     }
     let tail = store.read_changes(id, plan.previous, plan.up_to).await.map_err(said)?;
     let bytes_before = archive.map(|(_, bytes)| bytes);
-    let job = Job::Compact { archive: bytes_before, tail, expected_heads: plan.heads };
+    let job = Job::Compact {
+        archive: bytes_before,
+        tail,
+        expected_heads: plan.heads,
+    };
     let (bytes, heads, clock) = match rooms.0.workers.run(job).await {
-        Ok(Outcome::Compacted { bytes, heads, clock, .. }) => {
-            let heads = heads.into_iter().map(|(hash, max_op)| HeadAt { hash, max_op }).collect();
+        Ok(Outcome::Compacted {
+            bytes, heads, clock, ..
+        }) => {
+            let heads = heads
+                .into_iter()
+                .map(|(hash, max_op)| HeadAt { hash, max_op })
+                .collect();
             (bytes, heads, clock)
         }
         Ok(_) => return Err("the worker answered another question".to_owned()),
         Err(error) => return Err(error.to_string()),
     };
     let meta = meta(&bytes, heads, clock, plan.up_to, plan.retained);
-    let archive = Archive { meta: meta.clone(), bytes, added: plan.added };
+    let archive = Archive {
+        meta: meta.clone(),
+        bytes,
+        added: plan.added,
+    };
     store.replace_archive(id, plan.previous, archive).await.map_err(said)?;
     Ok(meta)
 }
@@ -80,5 +96,11 @@ fn meta(
     position: u64,
     retained: fieldbook_core::history::RetainedFrom,
 ) -> ArchiveMeta {
-    ArchiveMeta { position, heads, clock, bytes: bytes.len() as u64, retained }
+    ArchiveMeta {
+        position,
+        heads,
+        clock,
+        bytes: bytes.len() as u64,
+        retained,
+    }
 }

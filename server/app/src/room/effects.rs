@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use bytes::Bytes;
 use fieldbook_core::id::{DocumentId, SocketId, UserId, WorkspaceId};
 use fieldbook_core::room::{CompactionPlan, Effect, Input};
 use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Rooms;
@@ -40,10 +40,18 @@ impl World {
             Effect::Refused { socket, rule } => {
                 tracing::warn!(document = %self.id, socket = socket.0, rule, "a change was refused");
             }
-            Effect::Append { new, first_position, changes } => {
+            Effect::Append {
+                new,
+                first_position,
+                changes,
+            } => {
                 self.spawn(async move |world| world.append(new, first_position, changes).await);
             }
-            Effect::Recall { socket, hashes, retained } => {
+            Effect::Recall {
+                socket,
+                hashes,
+                retained,
+            } => {
                 self.spawn(async move |world| world.recall(socket, &hashes, retained).await);
             }
             Effect::ReadArchive => self.spawn(async move |world| world.read_archive().await),
@@ -66,12 +74,7 @@ impl World {
         });
     }
 
-    async fn append(
-        self,
-        new: Option<(WorkspaceId, UserId)>,
-        first_position: u64,
-        changes: Vec<Bytes>,
-    ) -> Input {
+    async fn append(self, new: Option<(WorkspaceId, UserId)>, first_position: u64, changes: Vec<Bytes>) -> Input {
         let up_to = first_position + changes.len() as u64 - 1;
         let new = new.map(|(workspace, creator)| NewDocument {
             workspace,
@@ -84,7 +87,9 @@ impl World {
             Ok(()) => Input::Stored { up_to },
             Err(error) => {
                 tracing::error!(document = %self.id, %error, "changes could not be stored; they are not acknowledged");
-                Input::StoreFailed { conflict: matches!(error, StoreError::Conflict(_)) }
+                Input::StoreFailed {
+                    conflict: matches!(error, StoreError::Conflict(_)),
+                }
             }
         }
     }
@@ -92,15 +97,33 @@ impl World {
     async fn recall(self, socket: SocketId, hashes: &[automerge::ChangeHash], retained: bool) -> Input {
         let store = &self.rooms.0.store;
         let read = async {
-            let archived = if hashes.is_empty() { Vec::new() } else { store.find_archived(self.id, hashes).await? };
-            let retained = if retained { store.read_retained(self.id).await? } else { Vec::new() };
+            let archived = if hashes.is_empty() {
+                Vec::new()
+            } else {
+                store.find_archived(self.id, hashes).await?
+            };
+            let retained = if retained {
+                store.read_retained(self.id).await?
+            } else {
+                Vec::new()
+            };
             Ok::<_, StoreError>((archived, retained))
         };
         match read.await {
-            Ok((archived, retained)) => Input::Recalled { socket, archived, retained, failed: false },
+            Ok((archived, retained)) => Input::Recalled {
+                socket,
+                archived,
+                retained,
+                failed: false,
+            },
             Err(error) => {
                 tracing::error!(document = %self.id, %error, "the archive could not be read");
-                Input::Recalled { socket, archived: Vec::new(), retained: Vec::new(), failed: true }
+                Input::Recalled {
+                    socket,
+                    archived: Vec::new(),
+                    retained: Vec::new(),
+                    failed: true,
+                }
             }
         }
     }
@@ -118,7 +141,11 @@ impl World {
     async fn expand(self, socket: SocketId, chunks: Vec<Bytes>) -> Input {
         let bytes = Bytes::from(chunks.concat());
         let max_total_bytes = self.rooms.0.config.limits.unsaved_bytes as u64;
-        let job = Job::Expand { bytes, max_changes: MAX_EXPANDED_CHANGES, max_total_bytes };
+        let job = Job::Expand {
+            bytes,
+            max_changes: MAX_EXPANDED_CHANGES,
+            max_total_bytes,
+        };
         let changes = match self.rooms.0.workers.run(job).await {
             Ok(Outcome::Expanded { changes }) => Ok(changes),
             Ok(_) => Err("the worker answered another question".to_owned()),
@@ -137,19 +164,27 @@ impl World {
         if let Err(error) = self.update_summary(up_to).await {
             tracing::warn!(document = %self.id, error, "the list's copy of a title could not be brought up to date");
         }
-        Input::Summarised { took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
+        Input::Summarised {
+            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
     }
 
     async fn update_summary(&self, up_to: u64) -> Result<(), String> {
         let (store, said) = (&self.rooms.0.store, |error: StoreError| error.to_string());
         let (position, archive) = store.read_archive(self.id).await.map_err(said)?.unzip();
-        let tail = store.read_changes(self.id, position.unwrap_or(0), up_to).await.map_err(said)?;
+        let tail = store
+            .read_changes(self.id, position.unwrap_or(0), up_to)
+            .await
+            .map_err(said)?;
         let summary = self.rooms.0.workers.run(Job::Summarise { archive, tail }).await;
         let title = match summary {
             Ok(Outcome::Summary { title }) => title,
             Ok(_) => return Err("the worker answered another question".to_owned()),
             Err(error) => return Err(error.to_string()),
         };
-        store.set_summary(self.id, title.as_deref(), now_ms()).await.map_err(said)
+        store
+            .set_summary(self.id, title.as_deref(), now_ms())
+            .await
+            .map_err(said)
     }
 }

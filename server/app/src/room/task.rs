@@ -17,8 +17,19 @@ const BATCH: usize = 64;
 
 pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Command>) {
     let (answers, answered) = mpsc::unbounded_channel();
-    let world = World { rooms: rooms.clone(), id, answers };
-    let mut task = Task { rooms, id, inbox, answered, world, outboxes: HashMap::new() };
+    let world = World {
+        rooms: rooms.clone(),
+        id,
+        answers,
+    };
+    let mut task = Task {
+        rooms,
+        id,
+        inbox,
+        answered,
+        world,
+        outboxes: HashMap::new(),
+    };
     while let Some(room) = task.load().await {
         if task.serve(room).await {
             return;
@@ -77,7 +88,10 @@ impl Task {
         loop {
             match tokio::time::timeout(Duration::from_secs(1), self.inbox.recv()).await {
                 Ok(Some(Command::Open { outbox, .. })) => {
-                    outbox.close(Closing::CannotRead.code(), "the document is damaged; the server's log says how");
+                    outbox.close(
+                        Closing::CannotRead.code(),
+                        "the document is damaged; the server's log says how",
+                    );
                 }
                 Ok(Some(Command::Input(_))) => {}
                 Ok(None) | Err(_) => {
@@ -101,7 +115,11 @@ impl Task {
             if reload {
                 return false;
             }
-            let now = if self.rooms.is_crowded() { u64::MAX } else { self.rooms.now_ms() };
+            let now = if self.rooms.is_crowded() {
+                u64::MAX
+            } else {
+                self.rooms.now_ms()
+            };
             if room.may_unload(now) && self.rooms.close(self.id, &self.inbox) {
                 return true;
             }
@@ -134,14 +152,29 @@ impl Task {
         let input = match next {
             Next::Wake => Input::Wake,
             Next::Answer(Some(input)) | Next::Command(Some(Command::Input(input))) => input,
-            Next::Command(Some(Command::Open { socket, peer, member, extended, outbox })) => {
+            Next::Command(Some(Command::Open {
+                socket,
+                peer,
+                member,
+                extended,
+                outbox,
+            })) => {
                 self.outboxes.insert(socket, outbox);
-                Input::Open { socket, peer, member, extended }
+                Input::Open {
+                    socket,
+                    peer,
+                    member,
+                    extended,
+                }
             }
             Next::Answer(None) | Next::Command(None) => return false,
         };
         let reload = matches!(input, Input::StoreFailed { conflict: true });
-        let left = if let Input::Left { socket, .. } = &input { Some(*socket) } else { None };
+        let left = if let Input::Left { socket, .. } = &input {
+            Some(*socket)
+        } else {
+            None
+        };
         for effect in room.step(self.rooms.now_ms(), input) {
             self.world.perform(effect, &self.outboxes);
         }

@@ -64,7 +64,10 @@ impl Sockets {
             return Err(ApiError::TooManySockets(words.to_owned()));
         }
         *of_user += 1;
-        Ok(Place { sockets: Arc::clone(self), user })
+        Ok(Place {
+            sockets: Arc::clone(self),
+            user,
+        })
     }
 
     fn next_id(&self) -> SocketId {
@@ -107,7 +110,9 @@ pub async fn sync(
     let writer = actix_web::rt::spawn(outbox::write(session, outgoing));
     let under_way = state.in_flight.enter();
     actix_web::rt::spawn(async move {
-        reader::Reader::new(socket, &identity, outbox, state.into_inner()).run(stream).await;
+        reader::Reader::new(socket, &identity, outbox, state.into_inner())
+            .run(stream)
+            .await;
         // Nobody reads any more: what is still on its way out gets a moment, no more.
         let _ = tokio::time::timeout(outbox::LINGER, writer).await;
         drop((place, under_way));

@@ -45,8 +45,19 @@ pub(super) struct Outgoings {
 pub(super) fn new(most: usize) -> (Outbox, Outgoings) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let shared = Shared { queue: sender, waiting: Arc::clone(&waiting), most, closed: AtomicBool::new(false) };
-    (Outbox(Arc::new(shared)), Outgoings { queue: receiver, waiting })
+    let shared = Shared {
+        queue: sender,
+        waiting: Arc::clone(&waiting),
+        most,
+        closed: AtomicBool::new(false),
+    };
+    (
+        Outbox(Arc::new(shared)),
+        Outgoings {
+            queue: receiver,
+            waiting,
+        },
+    )
 }
 
 impl Outbox {
@@ -58,7 +69,10 @@ impl Outbox {
     /// Closes the socket once what is waiting has been sent. The first reason counts.
     pub fn close(&self, code: u16, reason: &str) {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let reason = CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) };
+            let reason = CloseReason {
+                code: CloseCode::from(code),
+                description: Some(reason.to_owned()),
+            };
             let _ = self.0.queue.send(Outgoing::Close(reason));
         }
     }
@@ -88,7 +102,10 @@ impl Outbox {
         let before = self.0.waiting.fetch_add(bytes + OVERHEAD, Ordering::Relaxed);
         // A single large frame may pass an empty outbox: a document is sent whole.
         if before > 0 && before + bytes > self.0.most {
-            self.close(1013, "you read too slowly: more than limits.outbox_bytes is waiting; connect again");
+            self.close(
+                1013,
+                "you read too slowly: more than limits.outbox_bytes is waiting; connect again",
+            );
             return;
         }
         let _ = self.0.queue.send(outgoing);

@@ -29,7 +29,10 @@ pub(super) struct Taken;
 
 impl Peers {
     pub(super) fn new(binding_time: Duration) -> Self {
-        Self { binding_time, bindings: Mutex::default() }
+        Self {
+            binding_time,
+            bindings: Mutex::default(),
+        }
     }
 
     /// Binds a peer id to its user; a socket of the same user that had it is closed.
@@ -41,12 +44,19 @@ impl Peers {
                 return Err(Taken);
             }
             if let Some((_, before)) = &bound.socket {
-                before.close(4409, "this peer id has connected again; only its newest socket is served");
+                before.close(
+                    4409,
+                    "this peer id has connected again; only its newest socket is served",
+                );
             }
         } else {
             self.make_room(&mut bindings, user);
         }
-        let binding = Binding { user, socket: Some((socket, outbox.clone())), last_seen: Instant::now() };
+        let binding = Binding {
+            user,
+            socket: Some((socket, outbox.clone())),
+            last_seen: Instant::now(),
+        };
         bindings.insert(peer.clone(), binding);
         Ok(())
     }
@@ -100,7 +110,11 @@ mod tests {
         assert!(first.is_closed() && !third.is_closed());
         peers.leave(&peer, SocketId(1));
         peers.leave(&peer, SocketId(3));
-        assert_eq!(peers.join(&peer, user(2), SocketId(4), &second), Err(Taken), "still bound after the last socket");
+        assert_eq!(
+            peers.join(&peer, user(2), SocketId(4), &second),
+            Err(Taken),
+            "still bound after the last socket"
+        );
     }
 
     #[test]

@@ -13,14 +13,22 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(per_second);
-        Self { per_second, left: per_second, at: now }
+        Self {
+            per_second,
+            left: per_second,
+            at: now,
+        }
     }
 
     /// Takes `amount`, even beyond what is left, and says how long to wait until that is made good.
     pub(super) fn take(&mut self, amount: usize, now: Instant) -> Duration {
         self.refill(now);
         self.left -= amount as f64;
-        if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.per_second) }
+        if self.left >= 0.0 {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(-self.left / self.per_second)
+        }
     }
 
     /// Takes one if there is one.

@@ -74,7 +74,10 @@ impl Reader {
     /// Listens until the socket is over, then tells the rooms.
     pub(super) async fn run(mut self, stream: MessageStream) {
         let most = self.state.config.limits.frame_bytes;
-        let stream = stream.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
+        let stream = stream
+            .max_frame_size(most)
+            .aggregate_continuations()
+            .max_continuation_size(most);
         let end = self.listen(stream).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
@@ -143,18 +146,26 @@ impl Reader {
             AggregatedMessage::Pong(_) => Ok(()),
             AggregatedMessage::Close(reason) => {
                 let normal = reason.is_none_or(|r| matches!(r.code, CloseCode::Normal | CloseCode::Away));
-                Err(if normal { End::Clean("closed by the client") } else { End::Lost("closed with an error") })
+                Err(if normal {
+                    End::Clean("closed by the client")
+                } else {
+                    End::Lost("closed with an error")
+                })
             }
-            AggregatedMessage::Text(_) => {
-                Err(End::Refused(1003, "frames are binary: one CBOR map each; this one is text".to_owned()))
-            }
+            AggregatedMessage::Text(_) => Err(End::Refused(
+                1003,
+                "frames are binary: one CBOR map each; this one is text".to_owned(),
+            )),
         }
     }
 
     /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
     async fn hold_back(&mut self, bytes: usize, counts_as_frame: bool) {
         let now = Instant::now();
-        let wait = self.bytes.take(bytes, now).max(self.frames.take(usize::from(counts_as_frame), now));
+        let wait = self
+            .bytes
+            .take(bytes, now)
+            .max(self.frames.take(usize::from(counts_as_frame), now));
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -168,9 +179,15 @@ impl Reader {
         match (frame, self.joined.is_some()) {
             (ClientFrame::Join(join), _) => self.join(join),
             (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),
-            (ClientFrame::Sync { request, sender, document, data }, true) => {
-                self.sync(request, &sender, document, &data).await
-            }
+            (
+                ClientFrame::Sync {
+                    request,
+                    sender,
+                    document,
+                    data,
+                },
+                true,
+            ) => self.sync(request, &sender, document, &data).await,
             (ClientFrame::Ephemeral(message), true) => self.ephemeral(message).await,
             (ClientFrame::Fieldbook(extension), true) => self.extension(extension).await,
             (ClientFrame::Leave, true) => Err(End::Clean("left")),
@@ -189,25 +206,46 @@ impl Reader {
             Err(End::Refused(code, words.to_owned()))
         };
         if !join.version_fits {
-            return refuse(1002, "this server speaks protocol version 1, which the client does not list");
+            return refuse(
+                1002,
+                "this server speaks protocol version 1, which the client does not list",
+            );
         }
-        if sockets.peers.join(&join.sender, self.member.user, self.socket, &self.outbox).is_err() {
+        if sockets
+            .peers
+            .join(&join.sender, self.member.user, self.socket, &self.outbox)
+            .is_err()
+        {
             return refuse(4403, "this peer id belongs to another user; choose a new one");
         }
         self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
         tracing::info!(socket = self.socket.0, user = %self.member.user, peer = %join.sender, "joined");
-        self.joined = Some(Joined { peer: join.sender, extended: join.fieldbook });
+        self.joined = Some(Joined {
+            peer: join.sender,
+            extended: join.fieldbook,
+        });
         Ok(())
     }
 
     async fn sync(&mut self, request: bool, sender: &PeerId, document: DocumentId, data: &Bytes) -> Result<(), End> {
         if self.joined.as_ref().is_none_or(|joined| joined.peer != *sender) {
-            return Err(End::Refused(1008, "senderId must be the peer id of your `join`".to_owned()));
+            return Err(End::Refused(
+                1008,
+                "senderId must be the peer id of your `join`".to_owned(),
+            ));
         }
         let message = SyncMessage::decode(data, self.state.config.limits.message_hashes)
             .map_err(|error| End::Refused(1007, error.to_string()))?;
         let socket = self.socket;
-        self.tell(document, Input::Sync { socket, request, message }).await
+        self.tell(
+            document,
+            Input::Sync {
+                socket,
+                request,
+                message,
+            },
+        )
+        .await
     }
 
     /// E1: what somebody else made is an echo; what is too much is dropped.
@@ -225,7 +263,10 @@ impl Reader {
             ClientExtension::Ping { id } => self.outbox.send(wire::pong(id)),
             ClientExtension::Presence { document, data } => {
                 if self.documents.contains_key(&document) && self.presence.try_take(Instant::now()) {
-                    let input = Input::Presence { socket: self.socket, data: Bytes::copy_from_slice(&data) };
+                    let input = Input::Presence {
+                        socket: self.socket,
+                        data: Bytes::copy_from_slice(&data),
+                    };
                     return self.tell(document, input).await;
                 }
             }
@@ -273,7 +314,12 @@ impl Reader {
     async fn say_goodbye(self, end: &End) {
         let clean = matches!(end, End::Clean(_));
         for mailbox in self.documents.values() {
-            let _ = mailbox.send(Command::Input(Input::Left { socket: self.socket, clean })).await;
+            let _ = mailbox
+                .send(Command::Input(Input::Left {
+                    socket: self.socket,
+                    clean,
+                }))
+                .await;
         }
         if let Some(joined) = &self.joined {
             self.state.sockets.peers.leave(&joined.peer, self.socket);
