@@ -55,13 +55,13 @@ pub enum WorkerError {
     #[error("the document cannot be used: reading it panics at {0}")]
     Panicked(String),
     /// The document took more memory than `memory_bytes`.
-    #[error("reading the document takes more memory than workers.memory_bytes allows")]
+    #[error("reading the document takes more memory than worker.memory_bytes allows")]
     OutOfMemory,
     /// The document took longer than `deadline`.
-    #[error("reading the document takes longer than {0:?} (workers.deadline)")]
+    #[error("reading the document takes longer than {0:?} (worker.deadline_ms)")]
     Deadline(Duration),
     /// The document is larger than `input_bytes`; no child was started.
-    #[error("the document has {bytes} bytes, workers.input_bytes allows {limit}")]
+    #[error("the document has {bytes} bytes, worker.input_bytes allows {limit}")]
     InputTooLarge {
         /// Its size.
         bytes: usize,
@@ -69,7 +69,7 @@ pub enum WorkerError {
         limit: usize,
     },
     /// The outcome is larger than `output_bytes`.
-    #[error("the outcome is larger than workers.output_bytes allows")]
+    #[error("the outcome is larger than worker.output_bytes allows")]
     OutputTooLarge,
     /// The child ended without an outcome.
     #[error("the worker ended without an outcome: {0}")]
