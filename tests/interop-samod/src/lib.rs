@@ -1,0 +1,1 @@
+//! An unmodified samod client against the server: see `tests/`.

@@ -1,0 +1,1 @@
+//! Shared scenes of the sync stories; the stories themselves are in `tests/`.
