@@ -34,6 +34,8 @@ pub(crate) fn perform(job: Job) -> Result<Outcome, String> {
         Job::Verify { archive, tail } => {
             let document = load(archive, tail)?;
             save(&document)?;
+            // What cannot be read panics, and a panic is told.
+            drop(document.hydrate(None));
             Ok(Outcome::Verified {
                 heads: document.get_heads(),
                 changes: document.stats().num_changes,

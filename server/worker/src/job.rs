@@ -31,7 +31,7 @@ pub enum Job {
         /// The changes to add to it.
         tail: Vec<Bytes>,
     },
-    /// Looks whether all of it loads, can be saved, and loads again. Answered by [`Outcome::Verified`].
+    /// Looks whether all of it loads, can be saved, loads again, and can be read. Answered by [`Outcome::Verified`].
     Verify {
         /// The saved document so far.
         archive: Option<Bytes>,

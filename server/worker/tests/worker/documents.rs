@@ -5,7 +5,7 @@ use automerge::{AutoCommit, Automerge, Change, ChangeHash, ROOT, ReadDoc};
 use bytes::Bytes;
 use fieldbook_worker::{Job, Outcome, WorkerError};
 
-use crate::sample::{chunks, conflicts, forge, insert_into_root, plan, saved, sorted, workers};
+use crate::sample::{chunks, conflicts, forge, plan, saved, sorted, unloadable, workers};
 
 async fn compact(archive: Option<Bytes>, tail: Vec<Bytes>, expected_heads: Vec<ChangeHash>) -> (Bytes, Outcome) {
     let outcome = workers()
@@ -297,25 +297,24 @@ async fn other_heads_than_expected_are_noticed() {
 
 #[tokio::test]
 async fn what_does_not_load_once_saved_is_not_an_archive() {
-    let mut document = plan("Plan", 9);
-    let forged = forge(&mut document, insert_into_root());
-    let hash = Change::from_bytes(forged.to_vec()).unwrap().hash();
-    let tail = [chunks(&mut document), vec![forged]].concat();
-    for job in [
-        Job::Compact {
-            archive: None,
-            tail: tail.clone(),
-            expected_heads: vec![hash],
-        },
-        Job::Verify {
-            archive: None,
-            tail: tail.clone(),
-        },
-        Job::Export { archive: None, tail },
-    ] {
-        match workers().run(job).await {
-            Err(error) => assert!(error.is_about_the_document(), "{error}"),
-            Ok(outcome) => panic!("{outcome:?}"),
+    for op in unloadable() {
+        let mut document = plan("Plan", 9);
+        let forged = forge(&mut document, op);
+        let hash = Change::from_bytes(forged.to_vec()).unwrap().hash();
+        let tail = [chunks(&mut document), vec![forged]].concat();
+        for job in [
+            Job::Compact {
+                archive: None,
+                tail: tail.clone(),
+                expected_heads: vec![hash],
+            },
+            verify(None, tail.clone()),
+            Job::Export { archive: None, tail },
+        ] {
+            match workers().run(job).await {
+                Err(error) => assert!(error.is_about_the_document(), "{error}"),
+                Ok(outcome) => panic!("{outcome:?}"),
+            }
         }
     }
 }

@@ -108,15 +108,31 @@ pub(crate) fn put_on_nothing() -> Op {
     }
 }
 
-/// Inserts into the root as if it were a list: it is applied, and what is saved then does not load.
-pub(crate) fn insert_into_root() -> Op {
-    Op {
-        action: OpType::Put(ScalarValue::Int(1)),
-        obj: ObjectId::Root,
-        key: Key::Seq(ElementId::Head),
+/// Each is applied without an error, and what is saved then does not load.
+pub(crate) fn unloadable() -> Vec<Op> {
+    let made_by_plan = |counter| OpId::new(counter, &ActorId::from([1; 16]));
+    let (meta, title) = (made_by_plan(1), made_by_plan(2));
+    let op = |action, obj, key| Op {
+        action,
+        obj,
+        key,
         pred: SortedVec::new(),
-        insert: true,
-    }
+        insert: false,
+    };
+    vec![
+        // Deletes a key that was never there.
+        op(OpType::Delete, ObjectId::Root, Key::Map("nothing".into())),
+        // Deletes from the root as if it were a list.
+        Op {
+            pred: vec![meta.clone()].into(),
+            ..op(OpType::Delete, ObjectId::Root, Key::Seq(ElementId::Id(meta)))
+        },
+        // Ends a mark that never began.
+        Op {
+            insert: true,
+            ..op(OpType::MarkEnd(false), ObjectId::Id(title), Key::Seq(ElementId::Head))
+        },
+    ]
 }
 
 pub(crate) fn number(out: &mut Vec<u8>, mut value: u64) {
