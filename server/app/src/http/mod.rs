@@ -107,6 +107,14 @@ pub fn mount(services: &mut web::ServiceConfig) {
     services.default_service(web::to(web_client::serve));
 }
 
+/// An address that takes one method, and says so to all others.
+pub fn only(path: &'static str, method: Method, route: Route) -> Resource {
+    resource(Address {
+        path,
+        operations: vec![(method, route)],
+    })
+}
+
 fn resource(address: Address) -> Resource {
     let methods: Vec<Method> = address.operations.iter().map(|(method, _)| method.clone()).collect();
     let refusal = move || std::future::ready(Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods.clone())));

@@ -45,8 +45,9 @@ pub(super) async fn show() -> HttpResponse {
 struct Security;
 
 /// What needs nobody to be signed in.
-const OPEN: [&str; 6] = [
+const OPEN: &[&str] = &[
     "signIn",
+    "signOut",
     "showInvitation",
     "acceptInvitation",
     "describe",

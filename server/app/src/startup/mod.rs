@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use fieldbook_core::id::{PeerId, StorageId};
@@ -256,7 +257,7 @@ impl Server {
 
 /// Everything that the server answers, in one place.
 fn routes(services: &mut web::ServiceConfig) {
-    services.route("/sync", web::get().to(socket::sync));
+    services.service(http::only("/sync", Method::GET, web::get().to(socket::sync)));
     http::mount(services);
 }
 

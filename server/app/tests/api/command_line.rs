@@ -1,65 +1,6 @@
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 
-use tempfile::TempDir;
-
-fn fieldbook() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fieldbook"));
-    command.env_clear().current_dir(std::env::temp_dir());
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    fieldbook().args(arguments).output().unwrap()
-}
-
-fn on(data: &Path, command: &str, more: &[&str]) -> Output {
-    let data = data.to_str().unwrap();
-    run(&[&[command, "--data", data], more].concat())
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
-}
-
-/// `fieldbook serve`, killed when dropped.
-struct Serving {
-    child: Child,
-    lines: Vec<String>,
-}
-
-impl Serving {
-    /// Starts, and reads the first lines that it prints.
-    fn start(data: &Path, lines: usize) -> Self {
-        let mut child = fieldbook()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let lines = output.lines().take(lines).map(Result::unwrap).collect();
-        Self { child, lines }
-    }
-
-    fn stop(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
+use crate::program::{Serving, fieldbook, folder, on, on_runtime, run, said};
 
 #[test]
 fn the_first_start_prints_where_to_begin() {
@@ -259,14 +200,6 @@ fn make_document(data: &Path) -> String {
         store.close().await;
         id.to_string()
     })
-}
-
-fn on_runtime<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
 }
 
 /// What a token says, unchecked.

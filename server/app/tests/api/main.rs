@@ -1,12 +1,17 @@
 //! The HTTP shell, through its front door: every test starts a real server on a free port.
 
+// A test may end where something unexpected comes back; helpers of tests are tests to us, though not to clippy.
+#![allow(clippy::unwrap_used)]
+
 mod boundary;
 mod command_line;
 mod documents;
 mod invitations;
+mod log;
 mod openapi;
 mod people;
 mod problems;
+mod program;
 mod sessions;
 mod stopping;
 mod tls;
