@@ -133,6 +133,17 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_connection_sends_at_once_and_notices_that_its_peer_is_gone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connection = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        tune(&connection, Duration::from_secs(15));
+        let socket = SockRef::from(&connection);
+        assert!(socket.tcp_nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(15)));
+    }
+
     #[test]
     fn the_printed_address_can_be_opened() {
         let open = |listen: &str| url(&Config::default(), listen.parse().unwrap());
