@@ -105,6 +105,24 @@ test("D2: unknown documents are unavailable, after the grace and not much later"
   expect(took).toBeLessThan(10_000);
 });
 
+test("D2: another workspace's document looks exactly like one that does not exist", async () => {
+  const made = server.repo("ann").create<Notes>({ text: "margins" });
+  await saved(made);
+  const stranger = server.repo("zoe", { options: ["--workspace", "Somebody else"] });
+  await stranger.networkSubsystem.whenReady();
+  const answers: { message: string; grace: boolean }[] = [];
+  for (const url of [made.url, generateAutomergeUrl()]) {
+    const start = Date.now();
+    const error = await stranger.find(url).then(
+      () => new Error("found"),
+      (reason: Error) => reason,
+    );
+    answers.push({ message: error.message.replace(url, "…"), grace: Date.now() - start >= 290 });
+  }
+  expect(answers[0]).toEqual(answers[1]);
+  expect(answers[0]).toEqual({ message: "Document … is unavailable", grace: true });
+});
+
 test("D2: a document that comes to be later makes the waiting handle ready after all", async () => {
   const ann = server.repo("ann");
   const away = new Repo({ network: [] });
