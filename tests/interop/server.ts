@@ -27,6 +27,8 @@ export class Server {
       env: { ...process.env, FIELDBOOK_LOG__FILTER: "error" },
     });
     this.#process = child;
+    // Whatever goes wrong in a test, no server outlives it.
+    process.once("exit", () => child.kill("SIGKILL"));
     this.#address = await new Promise<string>((resolve, reject) => {
       let said = "";
       child.stdout.on("data", (chunk: Buffer) => {
