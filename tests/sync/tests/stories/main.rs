@@ -1,0 +1,14 @@
+//! What the sync server promises in `docs/protocol.md`, told as stories; the rules' numbers stand beside them.
+
+mod bad_frames;
+mod bad_sync;
+mod compaction;
+mod connecting;
+mod documents;
+mod ephemeral;
+mod floods;
+mod killed;
+mod people;
+mod store_failure;
+mod syncing;
+mod traces;
