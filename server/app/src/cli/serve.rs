@@ -12,7 +12,10 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config.log);
     let mut signals = Signals::listen()?;
     let server = Server::start(config).await?;
-    announce(&server)?;
+    if let Err(error) = announce(&server) {
+        // Whoever read the first lines and closed the pipe does not mean the server to stop.
+        tracing::warn!(%error, "standard output is closed: the address and the set-up link could not be printed");
+    }
     tracing::info!(address = %server.addr(), "the server listens");
     signals.next().await;
     tracing::info!("the server stops");

@@ -22,6 +22,18 @@ fn the_first_start_prints_where_to_begin() {
 }
 
 #[test]
+fn a_reader_that_closes_the_pipe_does_not_stop_the_server() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), 0);
+    let is_there = || folder.path().join("fieldbook.sqlite").exists();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_there() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
 fn tokens_are_made_while_the_server_runs() {
     let folder = folder();
     let serving = Serving::start(folder.path(), 1);
