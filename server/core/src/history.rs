@@ -135,6 +135,18 @@ impl History {
         self.base
     }
 
+    /// How many changes are in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Is no change in memory?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How many changes lie after the archive.
     #[must_use]
     pub fn tail_len(&self) -> u64 {
@@ -187,15 +199,26 @@ impl History {
         }
     }
 
-    /// The store has put an archive up to `meta.position` in place: entries before `meta.retained` may go, as far as
-    /// all sessions have them (`all_have`).
-    pub fn archived(&mut self, meta: ArchiveMeta, all_have: u64) {
-        let keep_after = meta
-            .retained
-            .position
-            .saturating_sub(1)
-            .min(meta.position)
-            .min(all_have);
+    /// The store has put an archive up to `meta.position` in place.
+    pub fn archived(&mut self, meta: ArchiveMeta) {
+        self.confirmed
+            .extend(meta.heads.iter().map(|head| (head.hash, head.max_op)));
+        self.archive = Some(meta);
+    }
+
+    /// Are there changes in memory that the archive has and that are not retained?
+    #[must_use]
+    pub fn may_trim(&self) -> bool {
+        self.base < self.trim_to()
+    }
+
+    /// Lets these go, as far as all sessions have them (`all_have`). With `keep_names` one can still say that they, and
+    /// what the store has confirmed, are known.
+    pub fn trim(&mut self, all_have: u64, keep_names: bool) {
+        let keep_after = self.trim_to().min(all_have);
+        if keep_after <= self.base {
+            return;
+        }
         while self.base < keep_after {
             let Some(entry) = self.entries.pop_front() else { break };
             self.positions.remove(&entry.hash);
@@ -203,10 +226,17 @@ impl History {
             advance(&mut self.base_heads, &entry);
             self.base += 1;
         }
-        self.confirmed.retain(|hash, _| self.base_heads.contains(hash));
-        self.confirmed
-            .extend(meta.heads.iter().map(|head| (head.hash, head.max_op)));
-        self.archive = Some(meta);
+        if !keep_names {
+            let heads = self.archive.iter().flat_map(|archive| &archive.heads);
+            let heads: BTreeSet<_> = heads.map(|head| head.hash).collect();
+            self.confirmed
+                .retain(|hash, _| self.base_heads.contains(hash) || heads.contains(hash));
+        }
+    }
+
+    fn trim_to(&self) -> u64 {
+        let before_retained = |archive: &ArchiveMeta| archive.retained.position.saturating_sub(1).min(archive.position);
+        self.archive.as_ref().map_or(0, before_retained)
     }
 
     /// Where retained changes would begin if the archive went up to `position`: at most `changes` of them, with at most

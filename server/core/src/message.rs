@@ -95,6 +95,14 @@ impl SyncMessage {
         self.empty_have && self.changes.is_empty()
     }
 
+    /// Must the client be told again what it lacks? It asks to begin again, or says that it has nothing, or asks for
+    /// changes by name, which it need not when it has what it was sent.
+    #[must_use]
+    pub fn begins_again(&self) -> bool {
+        let resets = self.flags.is_some_and(|bits| bits & flags::SYNC_RESET != 0);
+        resets || self.is_reset() || self.heads.is_empty() || !self.need.is_empty()
+    }
+
     /// Does the client say that it applies nothing?
     #[must_use]
     pub fn is_read_only(&self) -> bool {

@@ -292,7 +292,8 @@ pub struct Room {
     reads_archive: bool,
     compacting: bool,
     compaction_not_before_ms: u64,
-    summarising: bool,
+    /// The list's copy of the title is being brought up to date, as of this position.
+    summarising: Option<u64>,
     summary_pause_ms: u64,
     unsaved_bytes: usize,
     last_change_ms: u64,
@@ -325,7 +326,7 @@ impl Room {
             reads_archive: false,
             compacting: false,
             compaction_not_before_ms: 0,
-            summarising: false,
+            summarising: None,
             summary_pause_ms: 0,
             unsaved_bytes: 0,
             last_change_ms: now_ms,
@@ -370,6 +371,7 @@ impl Room {
             Input::Summarised { took_ms } => self.summarised(now_ms, took_ms),
             Input::Wake => self.wake(now_ms),
         }
+        self.trim();
         self.effects.drain(..)
     }
 
@@ -410,13 +412,19 @@ impl Room {
         self.history.stored_heads()
     }
 
+    /// Changes held in memory: the tail, and what is retained before it.
+    #[must_use]
+    pub fn changes_in_memory(&self) -> usize {
+        self.history.len()
+    }
+
     fn is_quiet(&self) -> bool {
         self.sessions.is_empty()
             && self.history.stored() == self.history.last()
             && self.store.appending.is_none()
             && !self.reads_archive
             && !self.compacting
-            && !self.summarising
+            && self.summarising.is_none()
             && self.due.compaction.is_none()
             && self.due.summary.is_none()
     }

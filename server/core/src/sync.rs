@@ -115,13 +115,15 @@ impl Session {
     }
 
     /// The client has told its heads in a Live session: what was on its way and is covered now is so no longer.
+    /// `last_sync` counts too: the heads of somebody whose own changes are not taken may be unknown here.
     pub fn heard(&mut self, message: &SyncMessage, history: &History) {
         self.applies = !message.is_read_only();
         let Phase::Live(live) = &mut self.phase else { return };
+        let reported = [&message.heads[..], &message.last_sync].concat();
         let covered = live
             .in_flight
             .iter()
-            .rposition(|sent| history.covers(&message.heads, &sent.heads));
+            .rposition(|sent| history.covers(&reported, &sent.heads));
         if let Some(last) = covered {
             live.in_flight.drain(..=last);
         }
@@ -129,7 +131,7 @@ impl Session {
 
     /// Does the client ask to begin again, or for changes by name, and is it to be answered? (S8)
     pub fn takes_reset(&mut self, message: &SyncMessage, now_ms: u64) -> bool {
-        if !message.is_reset() && !message.heads.is_empty() && message.need.is_empty() {
+        if !message.begins_again() {
             return false;
         }
         let again = self
@@ -164,19 +166,21 @@ impl Session {
 
     /// When the oldest message on its way stops to count.
     #[must_use]
-    pub fn window_opens_at(&self) -> Option<u64> {
-        match &self.phase {
-            Phase::Live(live) => live.in_flight.front().map(|sent| sent.until_ms),
-            _ => None,
-        }
+    pub fn window_opens_at(&self, now_ms: u64) -> Option<u64> {
+        let Phase::Live(live) = &self.phase else { return None };
+        live.in_flight
+            .iter()
+            .map(|sent| sent.until_ms)
+            .find(|until| *until > now_ms)
     }
 
     /// The session has been sent everything up to `sent`; with changes, that message counts until `until_ms`.
-    pub fn has_been_sent(&mut self, sent: u64, changes: Option<(Arc<[ChangeHash]>, u64)>) {
+    pub fn has_been_sent(&mut self, now_ms: u64, sent: u64, changes: Option<(Arc<[ChangeHash]>, u64)>) {
         let mut in_flight = match std::mem::replace(&mut self.phase, Phase::Unavailable { tell_at_ms: None }) {
             Phase::Live(live) => live.in_flight,
             _ => VecDeque::new(),
         };
+        in_flight.retain(|sent| sent.until_ms > now_ms);
         if let Some((heads, until_ms)) = changes {
             in_flight.push_back(InFlight { heads, until_ms });
         }

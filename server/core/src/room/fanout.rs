@@ -93,7 +93,7 @@ impl Room {
             .all(|entry| entry.author == Some(socket));
         let with_changes = session.applies() && !all_its_own;
         if with_changes && !session.window_is_open(now, self.config.timing.window_messages) {
-            let opens_at = session.window_opens_at().unwrap_or(now).max(now + 1);
+            let opens_at = session.window_opens_at(now).unwrap_or(now + 1);
             self.due.window = Some(self.due.window.map_or(opens_at, |due| due.min(opens_at)));
             return;
         }
@@ -129,7 +129,7 @@ impl Room {
                 now + self.config.timing.window_ms,
             )
         });
-        session.has_been_sent(stored, heads);
+        session.has_been_sent(now, stored, heads);
         self.effects.push_back(Effect::Send(socket, frame));
     }
 
@@ -141,7 +141,8 @@ impl Room {
 
     /// E1: to everybody else, once.
     pub(super) fn relay_ephemeral(&mut self, socket: SocketId, message: Ephemeral) {
-        if self.sessions.get(&socket).is_none_or(|session| session.role.is_none())
+        if self.workspace.is_none()
+            || self.sessions.get(&socket).is_none_or(|session| session.role.is_none())
             || message.data.len() > self.config.limits.ephemeral_bytes
         {
             return;

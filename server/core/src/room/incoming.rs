@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Closing, Effect, Room};
 use crate::change::{self, Change, Chunk, Refusal};
-use crate::history::{Admission, HeadAt, Lacks};
+use crate::history::{Admission, HeadAt, History, Lacks};
 use crate::id::SocketId;
 use crate::limits::Limits;
 use crate::message::SyncMessage;
@@ -118,7 +118,11 @@ impl Room {
             }
             hashes.extend(change.deps.iter().filter(|dep| !offered.contains(*dep)));
         }
-        let opening = !matches!(session.phase, Phase::Live(_)) || message.is_reset();
+        if session.may_write() {
+            // Else they would be asked for.
+            hashes.extend(message.heads.iter().filter(|head| !offered.contains(*head)));
+        }
+        let opening = !matches!(session.phase, Phase::Live(_)) || message.begins_again();
         let mut retained = false;
         if opening {
             hashes.extend(message.heads.iter().chain(&message.last_sync));
@@ -247,7 +251,7 @@ impl Room {
         session.heard(message, &self.history);
         let begins_again = session.takes_reset(message, now);
         if begins_again || !matches!(session.phase, Phase::Live(_)) {
-            let named = message.heads.iter().chain(&message.last_sync).copied().collect();
+            let named = what_it_has(message, &self.history);
             let reads_archive = matches!(
                 session.phase,
                 Phase::Opening {
@@ -280,6 +284,17 @@ impl Room {
             self.catch_up(now, socket);
         }
     }
+}
+
+/// What the client has for sure, with all that came before. Its `last_sync` says more than its heads only if these are
+/// unknown here; and it has not got that either (its document was saved before its sync state) if it asks for changes
+/// by name.
+fn what_it_has(message: &SyncMessage, history: &History) -> Vec<ChangeHash> {
+    let mut has = message.heads.clone();
+    if message.need.is_empty() && !message.heads.iter().all(|head| history.knows(head)) {
+        has.extend(&message.last_sync);
+    }
+    has
 }
 
 fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkError> {

@@ -154,7 +154,7 @@ impl Room {
             return;
         };
         let changes = with_changes.then(|| (Arc::from(heads), until));
-        session.has_been_sent(self.history.stored(), changes);
+        session.has_been_sent(now, self.history.stored(), changes);
     }
 
     /// The archive has been read: everybody who waited for it gets it, and what came after, in one piece.

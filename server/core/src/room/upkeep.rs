@@ -38,23 +38,31 @@ impl Room {
         {
             self.workspace = Some(session.member.workspace);
             self.creator = Some(session.member.user);
-            self.send_strangers_away(now);
-            self.welcome(now, socket);
+            self.tell_creators_apart(now);
         }
     }
 
-    /// The document has found its workspace: who was bringing it too, from elsewhere, has no business with it.
-    fn send_strangers_away(&mut self, now: u64) {
+    /// The document has found its workspace: of those who were bringing it, who is from elsewhere has no business with it.
+    fn tell_creators_apart(&mut self, now: u64) {
         let Some(workspace) = self.workspace else { return };
         let tell_at = now + self.config.timing.unavailable_grace_ms;
-        for session in self.sessions.values_mut() {
-            if session.role.is_some() && access::role_on(&session.member, workspace).is_none() {
-                session.role = None;
-                session.phase = Phase::Unavailable {
-                    tell_at_ms: Some(tell_at),
-                };
-                self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
+        let mut welcome = Vec::new();
+        for (socket, session) in &mut self.sessions {
+            if session.role.is_none() {
+                continue;
             }
+            if access::role_on(&session.member, workspace).is_some() {
+                welcome.push(*socket);
+                continue;
+            }
+            session.role = None;
+            session.phase = Phase::Unavailable {
+                tell_at_ms: Some(tell_at),
+            };
+            self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
+        }
+        for socket in welcome {
+            self.welcome(now, socket);
         }
     }
 
@@ -164,19 +172,23 @@ impl Room {
         self.compacting = false;
         self.compaction_not_before_ms = now + self.config.compaction.interval_ms;
         if let Some(meta) = archive {
-            let all_have = self
-                .sessions
-                .values()
-                .filter_map(Session::sent)
-                .min()
-                .unwrap_or(u64::MAX);
-            self.history.archived(meta, all_have);
+            self.history.archived(meta);
         }
         self.plan_compaction(now);
     }
 
+    /// Lets go of what the archive has and nobody lacks. Names stay known while somebody waits for the store's answer:
+    /// it was asked only for those that were not.
+    pub(super) fn trim(&mut self) {
+        if self.history.may_trim() {
+            let all_have = self.sessions.values().filter_map(Session::sent).min();
+            let somebody_waits = self.sessions.values().any(|session| session.busy);
+            self.history.trim(all_have.unwrap_or(u64::MAX), somebody_waits);
+        }
+    }
+
     pub(super) fn plan_summary(&mut self, now: u64) {
-        if !self.summarising {
+        if self.summarising.is_none() {
             self.due.summary = Some(now + SUMMARY_QUIET_MS.max(self.summary_pause_ms));
         }
     }
@@ -188,16 +200,15 @@ impl Room {
             return;
         }
         self.due.summary = None;
-        self.summarising = true;
-        self.effects.push_back(Effect::Summarise {
-            up_to: self.history.stored(),
-        });
+        let up_to = self.history.stored();
+        self.summarising = Some(up_to);
+        self.effects.push_back(Effect::Summarise { up_to });
     }
 
     pub(super) fn summarised(&mut self, now: u64, took_ms: u64) {
-        self.summarising = false;
+        let up_to = self.summarising.take();
         self.summary_pause_ms = took_ms * SUMMARY_SHARE;
-        if self.last_change_ms + SUMMARY_QUIET_MS > now {
+        if up_to.is_some_and(|up_to| up_to < self.history.stored()) {
             self.plan_summary(now);
         }
     }

@@ -1,0 +1,225 @@
+//! A stock automerge-repo client: automerge's own sync, driven as `DocSynchronizer` drives it.
+
+use automerge::sync::{Capability, Message, State, SyncDoc};
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc};
+use bytes::Bytes;
+use fieldbook_core::access::{Member, Role};
+use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
+
+use super::rng::Rng;
+use super::settings::Kind;
+
+/// A frame on its way to the server.
+pub(crate) struct Upward {
+    pub(crate) request: bool,
+    pub(crate) data: Bytes,
+}
+
+pub(crate) struct Client {
+    pub(crate) kind: Kind,
+    pub(crate) peer: PeerId,
+    pub(crate) member: Member,
+    pub(crate) extended: bool,
+    pub(crate) doc: Automerge,
+    pub(crate) state: State,
+    pub(crate) socket: Option<SocketId>,
+    /// Something happened that calls for a message.
+    pub(crate) dirty: bool,
+    /// Its sync state knows of changes that its document has lost.
+    pub(crate) forgetful: bool,
+    /// Uploads whole documents, as clients do that were once told of V2.
+    uploads_documents: bool,
+    heard_of_it: bool,
+    index: u8,
+    generation: u8,
+    disk: (Vec<u8>, Vec<u8>),
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, kind: Kind, rng: &mut Rng) -> Self {
+        let workspace = if kind == Kind::Stranger { 2 } else { 1 };
+        let member = Member {
+            user: UserId(uuid::Uuid::from_u128(100 + index as u128)),
+            name: format!("person {index}").into(),
+            workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
+            role: if kind == Kind::Viewer {
+                Role::Viewer
+            } else {
+                Role::Editor
+            },
+        };
+        let mut client = Self {
+            kind,
+            peer: PeerId::new(&format!("peer-{index}")).unwrap(),
+            member,
+            extended: rng.percent(30),
+            doc: Automerge::new(),
+            state: State::new(),
+            socket: None,
+            dirty: false,
+            forgetful: false,
+            uploads_documents: rng.percent(15),
+            heard_of_it: false,
+            index: index as u8,
+            generation: 0,
+            disk: (Automerge::new().save(), State::new().encode()),
+        };
+        client.new_actor();
+        client
+    }
+
+    /// Does the document begin here?
+    pub(crate) fn create(&mut self) {
+        let made: Result<_, _> = self.doc.transact::<_, (), AutomergeError>(|tx| {
+            let text = tx.put_object(ROOT, "text", ObjType::Text)?;
+            tx.splice_text(&text, 0, 0, "beginning")?;
+            tx.put_object(ROOT, "map", ObjType::Map)?;
+            Ok(())
+        });
+        made.unwrap();
+    }
+
+    /// One to `burst` changes. Says whether there were any.
+    pub(crate) fn edit(&mut self, burst: u64, rng: &mut Rng) -> bool {
+        if self.doc.get_heads().is_empty() {
+            return false;
+        }
+        for _ in 0..rng.between(1, burst) {
+            self.one_change(rng);
+        }
+        self.dirty = true;
+        true
+    }
+
+    fn one_change(&mut self, rng: &mut Rng) {
+        let kind = rng.below(10);
+        if kind == 0 {
+            self.doc.empty_commit(CommitOptions::default());
+            return;
+        }
+        let text = self.object("text");
+        let map = self.object("map");
+        let made = self.doc.transact::<_, (), AutomergeError>(|tx| {
+            match (kind, text, map) {
+                (1..=4, Some(text), _) => {
+                    let at = rng.below(tx.length(&text) + 1);
+                    tx.splice_text(
+                        &text,
+                        at,
+                        0,
+                        *rng.pick::<&str>(&["a", "bc", "ü", "🦀", "a longer line\n"]),
+                    )?;
+                }
+                (5..=6, Some(text), _) if tx.length(&text) > 0 => {
+                    let at = rng.below(tx.length(&text));
+                    let most = tx.length(&text) - at;
+                    tx.splice_text(&text, at, 1.min(most) as isize, "")?;
+                }
+                (7, _, Some(map)) => {
+                    tx.put_object(&map, *rng.pick(&["x", "y"]), ObjType::Map)?;
+                }
+                (8, _, Some(map)) => tx.put(&map, *rng.pick(&["x", "y"]), rng.next() as i64)?,
+                _ => tx.put(ROOT, *rng.pick(&["title", "status"]), rng.below(5) as i64)?,
+            }
+            Ok(())
+        });
+        made.unwrap();
+    }
+
+    fn object(&self, key: &str) -> Option<ObjId> {
+        let (value, id) = self.doc.get(ROOT, key).unwrap()?;
+        value.is_object().then_some(id)
+    }
+
+    /// Takes over what another client has, on another way than the server (two tabs of a browser do).
+    pub(crate) fn merge(&mut self, other: &mut Automerge) {
+        self.doc.merge(other).unwrap();
+        self.dirty = true;
+    }
+
+    /// A connection begins: the sync state is what `encode` keeps of it. The first frame is due at once.
+    pub(crate) fn connect(&mut self, socket: SocketId) -> Upward {
+        self.socket = Some(socket);
+        self.state = State::decode(&self.state.encode()).unwrap();
+        if self.uploads_documents {
+            self.state.their_capabilities = Some(vec![Capability::MessageV2]);
+        }
+        self.heard_of_it = false;
+        self.dirty = true;
+        self.answer().expect("the first message of a connection is always made")
+    }
+
+    pub(crate) fn lose_connection(&mut self) {
+        self.socket = None;
+        self.dirty = false;
+    }
+
+    /// What automerge has to say now, if anything.
+    pub(crate) fn answer(&mut self) -> Option<Upward> {
+        self.dirty = false;
+        let message = self.doc.generate_sync_message(&mut self.state)?;
+        let request = self.doc.get_heads().is_empty() && self.state.shared_heads.is_empty() && !self.heard_of_it;
+        Some(Upward {
+            request,
+            data: message.encode().into(),
+        })
+    }
+
+    pub(crate) fn receive(&mut self, message: Message) {
+        self.heard_of_it |= !message.heads.is_empty();
+        let heads = message.heads.clone();
+        self.doc.receive_sync_message(&mut self.state, message).unwrap();
+        self.dirty = true;
+        let in_order = self.doc.get_missing_deps(&[]).is_empty();
+        assert!(
+            in_order || self.forgetful,
+            "R2: changes came before what they depend on"
+        );
+        let has_all = heads.iter().all(|head| self.doc.get_change_by_hash(head).is_some());
+        assert!(
+            has_all || self.forgetful,
+            "S3: told heads that the message does not lead to"
+        );
+        self.forgetful &= !has_all || !in_order;
+    }
+
+    pub(crate) fn save_to_disk(&mut self) {
+        self.disk = (self.doc.save(), self.state.encode());
+    }
+
+    /// The page is closed and opened again: a new actor, and what was on the disk.
+    pub(crate) fn restart(&mut self, rng: &mut Rng) {
+        self.lose_connection();
+        match rng.below(10) {
+            // Everything was written in time.
+            0..=4 => self.load(&self.doc.save(), &self.state.encode()),
+            // The sync state was lost.
+            5 => self.load(&self.doc.save(), &State::new().encode()),
+            // Both are old.
+            6..=7 => self.load(&self.disk.0.clone(), &self.disk.1.clone()),
+            // Document and sync state are written apart: the document's last changes did not make it.
+            8 => self.load(&self.disk.0.clone(), &self.state.encode()),
+            _ => self.load(&Automerge::new().save(), &State::new().encode()),
+        }
+        self.new_actor();
+    }
+
+    fn load(&mut self, doc: &[u8], state: &[u8]) {
+        self.doc = Automerge::load(doc).unwrap();
+        self.state = State::decode(state).unwrap();
+        let knows = |head| self.doc.get_change_by_hash(head).is_some();
+        self.forgetful = !self.state.shared_heads.iter().all(knows);
+    }
+
+    fn new_actor(&mut self) {
+        self.generation += 1;
+        self.doc
+            .set_actor(ActorId::from(&[self.index, self.generation, 0xac][..]));
+    }
+}
+
+/// Whose change is this?
+pub(crate) fn maker(actor: &[u8]) -> usize {
+    usize::from(actor[0])
+}

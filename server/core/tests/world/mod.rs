@@ -1,0 +1,413 @@
+//! A world in which a room lives: clients, a network and a store, all of which may fail, driven by one seed.
+//!
+//! Nothing in it is a stand-in for the engine: [`World`] feeds the shipped `Room::step`, performs its effects on a model
+//! of the store, and speaks with it through automerge's own sync, as stock clients do. Time is a number.
+
+mod client;
+mod faults;
+mod rng;
+mod settings;
+mod store;
+mod verdict;
+mod watch;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use automerge::sync::Message;
+use bytes::Bytes;
+use fieldbook_core::id::{DocumentId, SocketId};
+use fieldbook_core::message::SyncMessage;
+use fieldbook_core::room::{Closing, Effect, Input, Room, RoomConfig};
+use fieldbook_core::wire::{self, ClientFrame, Frame};
+
+use client::{Client, Upward};
+use rng::Rng;
+use settings::{Kind, Settings};
+use store::Store;
+use watch::Watch;
+
+/// One connection, from the client's first frame until the room hears that it is gone.
+struct Socket {
+    client: usize,
+    /// The client still holds this end.
+    connected: bool,
+    opened: bool,
+    up: VecDeque<(Upward, u64)>,
+    down: VecDeque<Frame>,
+    /// Nothing gets through for now, in this direction.
+    up_stalls: bool,
+    down_stalls: bool,
+    /// Sync messages that the client has read.
+    read: u64,
+    watch: Watch,
+}
+
+/// What a run came to, for those who want to compare.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Story {
+    pub(crate) changes: usize,
+    pub(crate) compactions: usize,
+    pub(crate) crashes: usize,
+    pub(crate) unloads: usize,
+    pub(crate) messages_up: usize,
+    pub(crate) messages_down: usize,
+    pub(crate) recalls: usize,
+    pub(crate) retained_read: usize,
+    pub(crate) expansions: usize,
+    pub(crate) archives_read: usize,
+    /// Messages, both ways, after the last fault and the last edit.
+    pub(crate) messages_to_quiet: usize,
+    pub(crate) steps_to_quiet: usize,
+    pub(crate) fingerprint: u64,
+}
+
+impl Story {
+    /// Two together; of what must stay small, the larger.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            changes: self.changes + other.changes,
+            compactions: self.compactions + other.compactions,
+            crashes: self.crashes + other.crashes,
+            unloads: self.unloads + other.unloads,
+            messages_up: self.messages_up + other.messages_up,
+            messages_down: self.messages_down + other.messages_down,
+            recalls: self.recalls + other.recalls,
+            retained_read: self.retained_read + other.retained_read,
+            expansions: self.expansions + other.expansions,
+            archives_read: self.archives_read + other.archives_read,
+            messages_to_quiet: self.messages_to_quiet.max(other.messages_to_quiet),
+            steps_to_quiet: self.steps_to_quiet.max(other.steps_to_quiet),
+            fingerprint: self.fingerprint ^ other.fingerprint,
+        }
+    }
+}
+
+pub(crate) struct World {
+    rng: Rng,
+    settings: Settings,
+    config: Arc<RoomConfig>,
+    document: DocumentId,
+    now: u64,
+    room: Option<Room>,
+    store: Store,
+    clients: Vec<Client>,
+    sockets: BTreeMap<SocketId, Socket>,
+    next_socket: u64,
+    story: Story,
+    aloud: bool,
+}
+
+/// What can happen next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Up(SocketId),
+    Down(SocketId),
+    Gone(SocketId),
+    Answer(usize),
+    Store,
+    Edit,
+    Time,
+    Connect(usize),
+    Fault,
+}
+
+impl World {
+    /// Lives the whole life of one seed; panics where a rule is broken.
+    pub(crate) fn live(seed: u64, aloud: bool) -> Story {
+        let mut world = Self::new(seed, aloud);
+        for _ in 0..world.settings.steps {
+            world.step(true);
+        }
+        world.heal();
+        world.judge();
+        world.story
+    }
+
+    fn new(seed: u64, aloud: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let settings = Settings::from(&mut rng);
+        let mut clients: Vec<_> = settings
+            .kinds
+            .iter()
+            .enumerate()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|(index, kind)| Client::new(index, *kind, &mut rng))
+            .collect();
+        begin(&mut clients, &settings);
+        Self {
+            config: Arc::new(settings.room.clone()),
+            document: DocumentId::from_bytes(*uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes()).unwrap(),
+            now: 1_000_000,
+            room: None,
+            store: Store::default(),
+            clients,
+            sockets: BTreeMap::new(),
+            next_socket: 1,
+            story: Story::default(),
+            aloud,
+            rng,
+            settings,
+        }
+    }
+
+    fn step(&mut self, with_faults: bool) -> bool {
+        let steps = self.possible(with_faults);
+        let total: u64 = steps.iter().map(|(_, weight)| weight).sum();
+        if total == 0 {
+            return false;
+        }
+        let mut at = self.rng.next() % total;
+        let step = steps.iter().find(|(_, weight)| match at.checked_sub(*weight) {
+            Some(rest) => {
+                at = rest;
+                false
+            }
+            None => true,
+        });
+        let (step, _) = *step.expect("a step below the total");
+        self.say(|| format!("{step:?}"));
+        match step {
+            Step::Up(socket) => self.deliver_up(socket),
+            Step::Down(socket) => self.deliver_down(socket),
+            Step::Gone(socket) => self.gone(socket),
+            Step::Answer(client) => self.answer(client),
+            Step::Store => self.store_works(),
+            Step::Edit => self.edit(),
+            Step::Time => {
+                let ms = *self.rng.pick(&[1, 10, 50, 200, 1_000, 6_000]);
+                self.time_passes(ms);
+            }
+            Step::Connect(client) => self.connect(client),
+            Step::Fault => self.fault(),
+        }
+        true
+    }
+
+    fn possible(&self, with_faults: bool) -> Vec<(Step, u64)> {
+        let mut steps = Vec::new();
+        for (id, socket) in &self.sockets {
+            if !socket.up.is_empty() && !socket.up_stalls {
+                steps.push((Step::Up(*id), 8));
+            }
+            if !socket.down.is_empty() && !socket.down_stalls {
+                steps.push((Step::Down(*id), 8));
+            }
+            if !socket.connected {
+                steps.push((Step::Gone(*id), 2));
+            }
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            match client.socket {
+                Some(_) if client.dirty => steps.push((Step::Answer(index), 12)),
+                None => steps.push((Step::Connect(index), 3)),
+                Some(_) => {}
+            }
+        }
+        if self.store.jobs() > 0 {
+            steps.push((Step::Store, 12));
+        }
+        if with_faults {
+            steps.push((Step::Edit, 10));
+            steps.push((Step::Time, 4));
+            steps.push((Step::Fault, 4));
+        }
+        steps
+    }
+
+    fn edit(&mut self) {
+        let index = self.rng.below(self.clients.len());
+        let rarely = self.clients[index].kind != Kind::Editor;
+        if !rarely || self.rng.percent(15) {
+            self.clients[index].edit(self.settings.burst, &mut self.rng);
+        }
+    }
+
+    fn connect(&mut self, index: usize) {
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        let first = self.clients[index].connect(id);
+        let socket = Socket {
+            client: index,
+            connected: true,
+            opened: false,
+            up: VecDeque::from([(first, 0)]),
+            down: VecDeque::new(),
+            up_stalls: false,
+            down_stalls: false,
+            read: 0,
+            watch: Watch::default(),
+        };
+        self.sockets.insert(id, socket);
+    }
+
+    fn answer(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let socket = client.socket.expect("only connected clients answer");
+        if let Some(upward) = client.answer()
+            && let Some(socket) = self.sockets.get_mut(&socket)
+        {
+            socket.up.push_back((upward, socket.read));
+        }
+    }
+
+    /// One frame reaches the server.
+    fn deliver_up(&mut self, id: SocketId) {
+        let socket = self.sockets.get_mut(&id).expect("a socket");
+        let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
+        let opens = !std::mem::replace(&mut socket.opened, true);
+        let client = &mut self.clients[socket.client];
+        let heard = Message::decode(&data).expect("what automerge wrote");
+        socket.watch.heard(&heard, read, &mut client.doc);
+        let (peer, member, extended) = (client.peer.clone(), client.member.clone(), client.extended);
+        let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
+        self.story.messages_up += 1;
+        if opens {
+            self.feed(Input::Open {
+                socket: id,
+                peer,
+                member,
+                extended,
+            });
+        }
+        self.feed(Input::Sync {
+            socket: id,
+            request,
+            message,
+        });
+    }
+
+    /// One frame reaches a client.
+    fn deliver_down(&mut self, id: SocketId) {
+        let socket = self.sockets.get_mut(&id).expect("a socket");
+        let frame = socket.down.pop_front().expect("a frame");
+        let client = &mut self.clients[socket.client];
+        let Some(message) = sync_message(frame, client) else {
+            return;
+        };
+        socket.read += 1;
+        client.receive(message);
+    }
+
+    fn store_works(&mut self) {
+        if let Some(input) = self.store.work(&mut self.rng) {
+            self.say(|| format!("    {}", short(&format!("{input:?}"))));
+            self.story.compactions += usize::from(matches!(input, Input::Compacted { archive: Some(_) }));
+            self.feed(input);
+        }
+    }
+
+    fn time_passes(&mut self, ms: u64) {
+        let target = self.now + ms;
+        let mut wakes = 0;
+        while let Some(at) = self.room.as_ref().and_then(Room::wake_at_ms).filter(|at| *at <= target) {
+            self.now = self.now.max(at);
+            self.feed(Input::Wake);
+            wakes += 1;
+            assert!(wakes <= 50 + ms / 10, "woken {wakes} times in {ms} ms");
+        }
+        self.now = target;
+    }
+
+    fn feed(&mut self, input: Input) {
+        if self.room.is_none() {
+            let loaded = self.store.load();
+            let room = Room::new(self.document, Arc::clone(&self.config), loaded, self.now);
+            self.room = Some(room.expect("what is stored can be read back"));
+        }
+        let Some(room) = &mut self.room else { return };
+        let effects: Vec<_> = room.step(self.now, input).collect();
+        for effect in effects {
+            self.perform(effect);
+        }
+        if self.room.as_ref().is_some_and(|room| room.may_unload(self.now)) {
+            self.store.forget_questions();
+            self.story.unloads += 1;
+            self.room = None;
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        self.say(|| format!("    {}", short(&format!("{effect:?}"))));
+        match effect {
+            Effect::Send(socket, frame) => self.send(socket, frame),
+            Effect::Refused { rule, .. } => panic!("R4: a sound change was refused ({rule})"),
+            Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
+            Effect::Close(_, why) => panic!("a socket is closed: {}", why.reason()),
+            effect => {
+                self.count(&effect);
+                self.store.ask(effect);
+            }
+        }
+    }
+
+    fn count(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Recall { retained, .. } => {
+                self.story.recalls += 1;
+                self.story.retained_read += usize::from(*retained);
+            }
+            Effect::ReadArchive => self.story.archives_read += 1,
+            Effect::Expand { .. } => self.story.expansions += 1,
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, id: SocketId, frame: Frame) {
+        let socket = self
+            .sockets
+            .get_mut(&id)
+            .expect("frames go to sockets that have not left");
+        let client = &self.clients[socket.client];
+        if let Some(message) = sync_message(frame.clone(), client) {
+            self.story.messages_down += 1;
+            self.story.fingerprint = fingerprint(self.story.fingerprint, &message.clone().encode());
+            socket
+                .watch
+                .sends(&message, client.kind, &self.store, self.now, &self.config.timing);
+        }
+        if socket.connected {
+            socket.down.push_back(frame);
+        }
+    }
+
+    fn say(&self, line: impl FnOnce() -> String) {
+        if self.aloud {
+            println!("{:>8} {}", self.now - 1_000_000, line());
+        }
+    }
+}
+
+fn begin(clients: &mut [Client], settings: &Settings) {
+    clients[0].create();
+    let mut shared = clients[0].doc.clone();
+    for client in &mut clients[1..settings.creators] {
+        if settings.creators_differ {
+            client.create();
+        } else {
+            client.merge(&mut shared);
+        }
+    }
+}
+
+/// The sync message in a frame; `None`: it is another frame.
+fn sync_message(frame: Frame, client: &Client) -> Option<Message> {
+    let Frame::Addressed(_) = frame else { return None };
+    let bytes: Bytes = frame.for_target(&wire::target_suffix(&client.peer));
+    match wire::decode(&bytes).expect("the server's frames are frames") {
+        ClientFrame::Sync { data, .. } => Some(Message::decode(&data).expect("the server's messages are messages")),
+        _ => None,
+    }
+}
+
+/// FNV-1a.
+fn fingerprint(seed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(300).collect()
+}

@@ -1,0 +1,86 @@
+//! What kind of world a seed makes: how many people, which faults, how eager compaction is.
+
+use fieldbook_core::id::PeerId;
+use fieldbook_core::limits::{Compaction, Limits, Timing};
+use fieldbook_core::room::RoomConfig;
+
+use super::rng::Rng;
+
+/// What a client may do, and so what is expected of it at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Editor,
+    Viewer,
+    /// From another workspace: must never learn anything.
+    Stranger,
+}
+
+pub(crate) struct Settings {
+    pub(crate) kinds: Vec<Kind>,
+    /// The first so many clients bring the document.
+    pub(crate) creators: usize,
+    /// They made it apart from each other, rather than sharing one beginning.
+    pub(crate) creators_differ: bool,
+    pub(crate) steps: usize,
+    pub(crate) cuts: u64,
+    pub(crate) crashes: u64,
+    pub(crate) restarts: u64,
+    pub(crate) store_fails: u64,
+    /// How many changes one edit makes at the most.
+    pub(crate) burst: u64,
+    pub(crate) room: RoomConfig,
+}
+
+impl Settings {
+    pub(crate) fn from(rng: &mut Rng) -> Self {
+        let editors = rng.between(2, 4) as usize;
+        let mut kinds = vec![Kind::Editor; editors];
+        kinds.extend((0..rng.between(0, 2)).map(|_| Kind::Viewer));
+        if rng.percent(30) || kinds.len() < 3 {
+            kinds.push(Kind::Stranger);
+        }
+        let calm = rng.percent(20);
+        let mut often = |most: u64| if calm { 0 } else { rng.between(0, most) };
+        let (cuts, crashes, restarts, store_fails) = (often(6), often(2), often(2), often(3));
+        Self {
+            kinds,
+            creators: if rng.percent(25) { 2 } else { 1 },
+            creators_differ: rng.percent(30),
+            steps: rng.between(60, 260) as usize,
+            cuts,
+            crashes,
+            restarts,
+            store_fails,
+            burst: *rng.pick(&[1, 1, 2, 5]),
+            room: room_config(rng),
+        }
+    }
+}
+
+fn room_config(rng: &mut Rng) -> RoomConfig {
+    let timing = Timing {
+        window_messages: rng.between(1, 4) as usize,
+        window_ms: *rng.pick(&[500, 5_000]),
+        unload_ms: *rng.pick(&[200, 5_000]),
+        ..Timing::default()
+    };
+    let compaction = if rng.percent(75) {
+        Compaction {
+            min_changes: rng.between(1, 12),
+            tail_share: *rng.pick(&[0.0, 0.1, 0.5]),
+            idle_ms: rng.between(100, 2_000),
+            idle_changes: rng.between(0, 5),
+            interval_ms: rng.between(0, 2_000),
+            retained_changes: rng.between(0, 8) as usize,
+            retained_bytes: *rng.pick(&[0, 300, 1_000, 256 << 10]),
+        }
+    } else {
+        Compaction::default()
+    };
+    RoomConfig {
+        us: PeerId::new("fieldbook").unwrap(),
+        limits: Limits::default(),
+        timing,
+        compaction,
+    }
+}

@@ -1,0 +1,285 @@
+//! The store: what is committed, and what is still to be done or to be said. Nothing happens until the schedule says so.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use automerge::{Automerge, ChangeHash};
+use bytes::Bytes;
+use fieldbook_core::change::Change;
+use fieldbook_core::history::{ArchiveMeta, HeadAt};
+use fieldbook_core::id::WorkspaceId;
+use fieldbook_core::limits::Limits;
+use fieldbook_core::room::{CompactionPlan, Effect, Input, Loaded};
+
+use super::rng::Rng;
+
+/// Something between the room and the store.
+enum Job {
+    /// Asked, not done.
+    Asked(Effect),
+    /// Done, not told.
+    Done(Input),
+}
+
+#[derive(Default)]
+pub(crate) struct Store {
+    workspace: Option<WorkspaceId>,
+    rows: BTreeMap<u64, Bytes>,
+    archive: Option<(ArchiveMeta, Bytes)>,
+    archived: HashMap<ChangeHash, u64>,
+    jobs: Vec<Job>,
+    /// Nothing can be written, and reading fails at times.
+    pub(crate) failing: bool,
+    pub(crate) reads_failed: bool,
+    /// Everything that was ever committed, in order: what the checks compare with.
+    pub(crate) log: Vec<Change>,
+    pub(crate) committed: HashSet<ChangeHash>,
+    pub(crate) archives: HashSet<Bytes>,
+}
+
+impl Store {
+    pub(crate) fn ask(&mut self, effect: Effect) {
+        self.jobs.push(Job::Asked(effect));
+    }
+
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// The room goes. All that may be under way is what sessions asked that have left.
+    pub(crate) fn forget_questions(&mut self) {
+        for job in self.jobs.drain(..) {
+            let of_session = match job {
+                Job::Asked(effect) => matches!(effect, Effect::Recall { .. } | Effect::Expand { .. }),
+                Job::Done(input) => matches!(input, Input::Recalled { .. } | Input::Expanded { .. }),
+            };
+            assert!(of_session, "unloaded while the store works for it");
+        }
+    }
+
+    /// Goes on with one job: does it, or tells what came of it, or both.
+    pub(crate) fn work(&mut self, rng: &mut Rng) -> Option<Input> {
+        let job = self.jobs.swap_remove(rng.below(self.jobs.len()));
+        let done = match job {
+            Job::Done(input) => return Some(input),
+            Job::Asked(effect) => self.perform(effect, rng),
+        };
+        if rng.percent(50) {
+            return Some(done);
+        }
+        self.jobs.push(Job::Done(done));
+        None
+    }
+
+    /// The server dies. What was asked may just have been done; nobody hears of it.
+    pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        for job in std::mem::take(&mut self.jobs) {
+            if let Job::Asked(effect) = job
+                && rng.percent(50)
+            {
+                self.perform(effect, rng);
+            }
+        }
+    }
+
+    pub(crate) fn load(&self) -> Option<Loaded> {
+        let archive = self.archive.as_ref().map(|(meta, _)| meta.clone());
+        let position = archive.as_ref().map_or(0, |meta| meta.position);
+        Some(Loaded {
+            workspace: self.workspace?,
+            archive,
+            tail: self
+                .rows
+                .range(position + 1..)
+                .map(|(_, bytes)| bytes.clone())
+                .collect(),
+        })
+    }
+
+    /// The document as it stands in the store.
+    pub(crate) fn document(&self) -> Automerge {
+        let (position, archive) = match &self.archive {
+            Some((meta, bytes)) => (meta.position, bytes.as_ref()),
+            None => (0, &[][..]),
+        };
+        let mut bytes = archive.to_vec();
+        bytes.extend(self.rows.range(position + 1..).flat_map(|(_, row)| row.iter()));
+        Automerge::load(&bytes).expect("the store's bytes load")
+    }
+
+    fn last(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    fn perform(&mut self, effect: Effect, rng: &mut Rng) -> Input {
+        let fails = self.failing && rng.percent(70);
+        match effect {
+            Effect::Append {
+                new,
+                first_position,
+                changes,
+            } => {
+                if !fails || rng.percent(30) {
+                    let up_to = self.append(new.map(|(workspace, _)| workspace), first_position, changes);
+                    if !fails {
+                        return Input::Stored { up_to };
+                    }
+                }
+                Input::StoreFailed { conflict: false }
+            }
+            Effect::ReadArchive => {
+                self.reads_failed |= fails;
+                let read = self.archive.as_ref().filter(|_| !fails);
+                Input::Archive {
+                    read: read.map(|(meta, bytes)| (meta.position, bytes.clone())),
+                }
+            }
+            Effect::Recall {
+                socket,
+                hashes,
+                retained,
+            } => {
+                self.reads_failed |= fails;
+                Input::Recalled {
+                    socket,
+                    archived: if fails { Vec::new() } else { self.find(&hashes) },
+                    retained: if fails || !retained {
+                        Vec::new()
+                    } else {
+                        self.retained()
+                    },
+                    failed: fails,
+                }
+            }
+            Effect::Expand { socket, chunks } => Input::Expanded {
+                socket,
+                changes: Ok(expand(&chunks)),
+            },
+            Effect::Compact(plan) => Input::Compacted {
+                archive: if fails { None } else { Some(self.compact(plan)) },
+            },
+            Effect::Summarise { .. } => Input::Summarised {
+                took_ms: rng.between(0, 20),
+            },
+            other => panic!("not for the store: {other:?}"),
+        }
+    }
+
+    fn append(&mut self, new: Option<WorkspaceId>, first: u64, changes: Vec<Bytes>) -> u64 {
+        match (self.workspace, new) {
+            (None, Some(workspace)) => self.workspace = Some(workspace),
+            (None, None) => panic!("an append to a document that does not exist"),
+            _ => {}
+        }
+        assert!(first <= self.last() + 1, "a gap in the log");
+        let up_to = first + changes.len() as u64 - 1;
+        for (position, bytes) in (first..).zip(changes) {
+            if position <= self.last() {
+                assert_eq!(self.rows.get(&position), Some(&bytes), "another change at {position}");
+                continue;
+            }
+            let change = Change::parse(bytes.clone(), &Limits::default()).expect("what is stored can be read");
+            let in_order = change.deps.iter().all(|dep| self.committed.contains(dep));
+            assert!(in_order, "R2: a change is stored before what it depends on");
+            assert!(self.committed.insert(change.hash), "a change is stored twice");
+            self.log.push(change);
+            self.rows.insert(position, bytes);
+        }
+        up_to
+    }
+
+    fn find(&self, hashes: &[ChangeHash]) -> Vec<HeadAt> {
+        let found = hashes
+            .iter()
+            .filter_map(|hash| Some((*hash, *self.archived.get(hash)?)));
+        found.map(|(hash, max_op)| HeadAt { hash, max_op }).collect()
+    }
+
+    fn retained(&self) -> Vec<Bytes> {
+        let Some((meta, _)) = &self.archive else {
+            return Vec::new();
+        };
+        let rows = self.rows.range(meta.retained.position..=meta.position);
+        rows.map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    fn compact(&mut self, plan: CompactionPlan) -> ArchiveMeta {
+        let (before, mut bytes) = match &self.archive {
+            Some((meta, bytes)) => (meta.position, bytes.to_vec()),
+            None => (0, Vec::new()),
+        };
+        assert_eq!(plan.previous, before, "a plan for another archive");
+        bytes.extend(self.rows.range(before + 1..=plan.up_to).flat_map(|(_, row)| row.iter()));
+        let document = Automerge::load(&bytes).expect("archive and tail load");
+        assert_eq!(document.get_heads(), plan.heads, "the plan's heads");
+        let changes = document.get_changes(&[]);
+        assert_eq!(changes.len() as u64, plan.up_to, "the archive has every change");
+        let added: Vec<_> = self.log[before as usize..plan.up_to as usize]
+            .iter()
+            .map(head_at)
+            .collect();
+        assert_eq!(plan.added, added, "the plan's new changes");
+        let retained_from = plan.retained.position as usize - 1;
+        assert_eq!(
+            plan.retained.heads,
+            heads_of(&self.log[..retained_from]),
+            "heads before what is retained"
+        );
+        let bytes = Bytes::from(document.save());
+        let mut clock = BTreeMap::new();
+        for change in &changes {
+            let seq = clock.entry(change.actor_id().to_bytes().to_vec()).or_insert(0);
+            *seq = change.seq().max(*seq);
+        }
+        let heads = plan.heads.iter().map(|hash| {
+            let change = self.log.iter().find(|change| change.hash == *hash);
+            head_at(change.expect("a head is in the log"))
+        });
+        let meta = ArchiveMeta {
+            position: plan.up_to,
+            heads: heads.collect(),
+            clock: clock.into_iter().collect(),
+            bytes: bytes.len() as u64,
+            retained: plan.retained,
+        };
+        self.archived
+            .extend(plan.added.iter().map(|head| (head.hash, head.max_op)));
+        self.rows = self.rows.split_off(&meta.retained.position);
+        let retained = self.rows.range(..=meta.position).count() as u64;
+        assert_eq!(
+            retained,
+            meta.position + 1 - meta.retained.position,
+            "retained rows are there"
+        );
+        self.archives.insert(bytes.clone());
+        self.archive = Some((meta.clone(), bytes));
+        meta
+    }
+}
+
+fn head_at(change: &Change) -> HeadAt {
+    HeadAt {
+        hash: change.hash,
+        max_op: change.max_op,
+    }
+}
+
+/// The heads of a log, sorted.
+pub(crate) fn heads_of(log: &[Change]) -> Vec<ChangeHash> {
+    let deps: HashSet<_> = log.iter().flat_map(|change| &change.deps).collect();
+    let mut heads: Vec<_> = log
+        .iter()
+        .map(|change| change.hash)
+        .filter(|hash| !deps.contains(hash))
+        .collect();
+    heads.sort_unstable();
+    heads
+}
+
+fn expand(chunks: &[Bytes]) -> Vec<Bytes> {
+    let document = Automerge::load(&chunks.concat()).expect("a client's document loads");
+    let changes = document.get_changes(&[]);
+    changes
+        .iter()
+        .map(|change| Bytes::copy_from_slice(change.raw_bytes()))
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! The end: the faults stop, everybody connects, and when all is quiet all have the same.
+
+use automerge::{Automerge, ReadDoc};
+use fieldbook_core::room::Room;
+
+use super::World;
+use super::client::{Client, maker};
+use super::settings::Kind;
+use super::store::heads_of;
+
+/// Steps and messages in which a healed world must be quiet.
+const MOST_STEPS: usize = 4_000;
+const MOST_MESSAGES_EACH: usize = 60;
+
+impl World {
+    pub(super) fn heal(&mut self) {
+        self.store.failing = false;
+        for socket in self.sockets.values_mut() {
+            (socket.up_stalls, socket.down_stalls) = (false, false);
+        }
+        self.say(|| "--- healed".to_owned());
+        let before = self.story.messages_up + self.story.messages_down;
+        self.settle();
+        self.story.messages_to_quiet = self.story.messages_up + self.story.messages_down - before;
+        let most = MOST_MESSAGES_EACH * self.clients.len();
+        assert!(
+            self.story.messages_to_quiet <= most,
+            "{} messages until all was quiet",
+            self.story.messages_to_quiet
+        );
+    }
+
+    /// Goes on without faults until nothing is left to do, whatever time passes.
+    fn settle(&mut self) {
+        for _ in 0..3 {
+            while self.step(false) {
+                self.story.steps_to_quiet += 1;
+                assert!(self.story.steps_to_quiet < MOST_STEPS, "it does not become quiet");
+            }
+            self.time_passes(7_000);
+        }
+        while self.step(false) {}
+    }
+
+    pub(super) fn judge(&mut self) {
+        let heads = heads_of(&self.store.log);
+        if heads.is_empty() {
+            let lost = self.clients.iter().all(|client| client.doc.get_heads().is_empty());
+            return assert!(lost, "R7: nothing is stored, although somebody has it");
+        }
+        self.story.changes = self.store.log.len();
+        let stored = self.store.document();
+        assert_eq!(stored.get_heads(), heads, "R8: the store's bytes are the log");
+        assert_eq!(
+            stored.get_changes(&[]).len(),
+            self.store.log.len(),
+            "R8: nothing is lost"
+        );
+        for change in &self.store.log {
+            let kind = self.clients[maker(&change.actor)].kind;
+            assert_eq!(kind, Kind::Editor, "R5: somebody who may not write has written");
+        }
+        for client in &mut self.clients {
+            check_client(client, &stored);
+        }
+        if let Some(room) = &self.room {
+            assert_eq!(room.stored_heads(), heads);
+            self.check_memory(room);
+        }
+        self.newcomer_reads_it(&stored);
+    }
+
+    /// A fresh device opens the document after all have left: a cold room, and nothing to go by.
+    fn newcomer_reads_it(&mut self, stored: &Automerge) {
+        for id in self.sockets.keys().copied().collect::<Vec<_>>() {
+            self.cut(id);
+            self.gone(id);
+        }
+        self.time_passes(20_000);
+        while self.store.jobs() > 0 {
+            self.store_works();
+        }
+        self.time_passes(20_000);
+        assert!(self.room.is_none(), "a quiet room is unloaded");
+        self.clients.truncate(1);
+        self.clients[0] = Client::new(200, Kind::Viewer, &mut self.rng);
+        self.connect(0);
+        while self.step(false) {}
+        assert_eq!(
+            self.clients[0].doc.get_heads(),
+            stored.get_heads(),
+            "R7: a fresh client has it all"
+        );
+    }
+
+    /// What the room holds: the tail, what is retained before it, and no more once everybody has it.
+    fn check_memory(&self, room: &Room) {
+        let held = room.changes_in_memory() as u64;
+        let archived = self
+            .store
+            .load()
+            .and_then(|l| l.archive)
+            .map_or(0, |meta| meta.position);
+        let tail = self.store.log.len() as u64 - archived;
+        let most = tail + self.config.compaction.retained_changes as u64;
+        assert!(
+            archived == 0 || held <= most,
+            "{held} changes in memory, {tail} of them after the archive"
+        );
+    }
+}
+
+fn check_client(client: &mut Client, stored: &Automerge) {
+    let (theirs, heads) = (client.doc.get_heads(), stored.get_heads());
+    match client.kind {
+        Kind::Editor => assert_eq!(theirs, heads, "R7: {} has what the store has", client.peer),
+        Kind::Viewer => {
+            let has_all = heads.iter().all(|head| client.doc.get_change_by_hash(head).is_some());
+            assert!(has_all, "R7: the viewer {} has what the store has", client.peer);
+        }
+        Kind::Stranger => {
+            let knows_nothing = client.doc.get_changes(&[]).is_empty();
+            assert!(knows_nothing, "R5: a stranger has something of it");
+        }
+    }
+    let again = Automerge::load(&client.doc.save()).expect("what a client saves loads");
+    assert_eq!(again.get_heads(), theirs);
+}

@@ -1,0 +1,132 @@
+//! What one socket was sent, and whether it should have been.
+
+use std::collections::HashSet;
+
+use automerge::sync::{Have, Message, MessageFlags};
+use automerge::{Automerge, ChangeHash, ReadDoc};
+use bytes::Bytes;
+use fieldbook_core::change::{Change, Chunk, split};
+use fieldbook_core::limits::{Limits, Timing};
+
+use super::settings::Kind;
+use super::store::Store;
+
+struct InFlight {
+    number: u64,
+    until: u64,
+    heads: Vec<ChangeHash>,
+}
+
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Sync messages sent so far.
+    pub(crate) sent: u64,
+    /// Those with changes of which the client has not told that it has them.
+    in_flight: Vec<InFlight>,
+    delivered: HashSet<ChangeHash>,
+    /// The client asked to begin (again): an answer to that need not fit the window, and may repeat changes.
+    may_begin: bool,
+    said_read_only: bool,
+}
+
+impl Watch {
+    /// The client's message reaches the server. `read`: how many of our messages it had read when it wrote it.
+    pub(crate) fn heard(&mut self, message: &Message, read: u64, client: &mut Automerge) {
+        self.in_flight.retain(|sent| sent.number > read);
+        if !self.in_flight.is_empty() {
+            let later: HashSet<_> = client
+                .get_changes(&message.heads)
+                .iter()
+                .map(|change| change.hash())
+                .collect();
+            let has = |head: &ChangeHash| client.get_change_by_hash(head).is_some() && !later.contains(head);
+            // It may have come by the changes in another way.
+            self.in_flight.retain(|sent| !sent.heads.iter().all(has));
+        }
+        let resets = message
+            .flags
+            .as_ref()
+            .is_some_and(|f| f.contains(MessageFlags::SYNC_RESET));
+        let begins = self.sent == 0 || message.heads.is_empty() || !message.need.is_empty();
+        self.may_begin |= begins || resets || message.have == [Have::default()];
+    }
+
+    /// The server sends a message.
+    pub(crate) fn sends(&mut self, message: &Message, kind: Kind, store: &Store, now: u64, timing: &Timing) {
+        self.sent += 1;
+        assert!(kind != Kind::Stranger, "R5: a stranger is told of the document");
+        self.check_header(message, kind, store);
+        let hashes = hashes_in(message, store);
+        if hashes.is_empty() && message.changes.is_empty() {
+            return;
+        }
+        for hash in &hashes {
+            assert!(
+                store.committed.contains(hash),
+                "R1: a change is shown before it is durable"
+            );
+        }
+        self.in_flight.retain(|sent| sent.until > now);
+        let repeats = hashes.iter().any(|hash| self.delivered.contains(hash));
+        let too_many = self.in_flight.len() >= timing.window_messages;
+        if repeats || too_many {
+            assert!(
+                self.may_begin,
+                "repeats changes (R2): {repeats}; beyond the window (S6): {too_many}"
+            );
+            self.may_begin = false;
+            self.in_flight.clear();
+        }
+        self.delivered.extend(hashes);
+        self.in_flight.push(InFlight {
+            number: self.sent,
+            until: now + timing.window_ms,
+            heads: message.heads.clone(),
+        });
+    }
+
+    fn check_header(&mut self, message: &Message, kind: Kind, store: &Store) {
+        for head in &message.heads {
+            assert!(
+                store.committed.contains(head),
+                "R1: a head is told before it is durable"
+            );
+        }
+        let [have] = &message.have[..] else {
+            panic!("S3: one `have`, not {}", message.have.len())
+        };
+        assert_eq!(have.last_sync, message.heads, "S3: last_sync is the heads");
+        assert_eq!(have.bloom, Have::default().bloom, "S3: the filter is empty");
+        let read_only = message
+            .flags
+            .as_ref()
+            .is_some_and(|f| f.contains(MessageFlags::READ_ONLY));
+        let first = kind == Kind::Viewer && !self.said_read_only;
+        assert_eq!(
+            read_only, first,
+            "S7: READ_ONLY is said once, to those who may not write"
+        );
+        self.said_read_only |= read_only;
+    }
+}
+
+/// The changes that a message carries; of an archive, none (it is compared as a whole).
+fn hashes_in(message: &Message, store: &Store) -> Vec<ChangeHash> {
+    let mut hashes = Vec::new();
+    for blob in message.changes.iter() {
+        for chunk in split(&Bytes::copy_from_slice(blob)).expect("the server sends chunks") {
+            match chunk {
+                Chunk::Document(bytes) => {
+                    assert!(
+                        store.archives.contains(&bytes),
+                        "R1: an archive that was never in place"
+                    );
+                }
+                Chunk::Change(bytes) => {
+                    hashes.push(Change::parse(bytes, &Limits::default()).expect("a sound change").hash);
+                }
+            }
+        }
+    }
+    hashes
+}
