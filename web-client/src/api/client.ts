@@ -1,5 +1,14 @@
-import type { Role } from "~/model/status";
-import type { DocumentEntry, Invitation, Session } from "./types";
+import createClient from "openapi-fetch";
+import type { paths } from "./schema";
+import type {
+  DocumentEntry,
+  DocumentKind,
+  Invitation,
+  InvitationLink,
+  NewAccount,
+  Role,
+  Session,
+} from "./types";
 
 /** The server answered, and said no. `message` is fit to be shown. */
 export class Refusal extends Error {
@@ -25,69 +34,63 @@ export function whenUnauthorized(react: () => void): void {
   onUnauthorized = react;
 }
 
+const { GET, POST, DELETE } = createClient<paths>({
+  baseUrl: location.origin,
+  credentials: "same-origin",
+  cache: "no-store",
+});
+
+/** The server's REST API. Every call throws a `Refusal` or `Unreachable` when it does not work out. */
 export const api = {
-  session: () => get<Session>("/api/session"),
-  signIn: (name: string, password: string) =>
-    send<Session>("POST", "/api/session", { name, password }, { unauthorizedIsAnswer: true }),
-  signOut: () => send<void>("DELETE", "/api/session"),
-  invitation: (secret: string) => get<Invitation>(`/api/invitations/${encodeURIComponent(secret)}`),
-  acceptInvitation: (secret: string, body: { name: string; password: string; workspaceName?: string }) =>
-    send<Session>("POST", `/api/invitations/${encodeURIComponent(secret)}/accept`, body),
-  invite: (role: Role) => send<{ url: string; expiresAt: number }>("POST", "/api/invitations", { role }),
-  documents: async (archived: boolean) =>
-    (await get<{ documents: DocumentEntry[] }>(`/api/documents?archived=${archived}`)).documents,
-  document: (id: string) => get<DocumentEntry>(`/api/documents/${id}`),
-  createDocument: (kind: string, title: string) =>
-    send<DocumentEntry>("POST", "/api/documents", { kind, title }),
-  archive: (id: string) => send<void>("POST", `/api/documents/${id}/archive`),
-  restore: (id: string) => send<void>("POST", `/api/documents/${id}/restore`),
+  session: (): Promise<Session> => answer(GET("/api/session")),
+  // Here a 401 is about the password, not about a session that ended.
+  signIn: (name: string, password: string): Promise<Session> =>
+    answer(POST("/api/session", { body: { name, password } }), { unauthorizedIsAnswer: true }),
+  signOut: (): Promise<void> => answer(DELETE("/api/session")),
+  invitation: (secret: string): Promise<Invitation> =>
+    answer(GET("/api/invitations/{secret}", { params: { path: { secret } } })),
+  acceptInvitation: (secret: string, body: NewAccount): Promise<Session> =>
+    answer(POST("/api/invitations/{secret}/accept", { params: { path: { secret } }, body })),
+  invite: (role: Role): Promise<InvitationLink> => answer(POST("/api/invitations", { body: { role } })),
+  documents: async (archived: boolean): Promise<DocumentEntry[]> =>
+    (await answer(GET("/api/documents", { params: { query: { archived } } }))).documents,
+  createDocument: (kind: DocumentKind, title: string): Promise<DocumentEntry> =>
+    answer(POST("/api/documents", { body: { kind, title } })),
+  archive: (id: string): Promise<void> =>
+    answer(POST("/api/documents/{id}/archive", { params: { path: { id } } })),
+  restore: (id: string): Promise<void> =>
+    answer(POST("/api/documents/{id}/restore", { params: { path: { id } } })),
 };
 
-function get<T>(path: string): Promise<T> {
-  return call<T>(path, { method: "GET" });
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
-function send<T>(
-  method: "POST" | "DELETE",
-  path: string,
-  body?: object,
-  options?: { unauthorizedIsAnswer: boolean },
-): Promise<T> {
-  const init: RequestInit = { method };
-  if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers = { "content-type": "application/json" };
-  }
-  return call<T>(path, init, options);
-}
-
-async function call<T>(
-  path: string,
-  init: RequestInit,
-  options?: { unauthorizedIsAnswer: boolean },
-): Promise<T> {
-  const response = await fetch(path, { ...init, credentials: "same-origin", cache: "no-store" }).catch(() => {
+async function answer<T>(call: Promise<Answer<T>>, options?: { unauthorizedIsAnswer: boolean }): Promise<T> {
+  const { data, error, response } = await call.catch(() => {
     throw new Unreachable();
   });
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+  if (response.ok) return data as T;
   if (response.status === 401 && options?.unauthorizedIsAnswer !== true) onUnauthorized();
-  // A proxy that answers for a server which is down speaks no problem+json.
+  // A proxy in front of a server that is down answers in its stead.
   if (response.status >= 502 && response.status <= 504) throw new Unreachable();
-  throw new Refusal(response.status, await detailOf(response));
+  throw new Refusal(response.status, detailOf(error, response.status));
 }
 
-async function detailOf(response: Response): Promise<string> {
-  try {
-    const problem: unknown = await response.json();
-    if (typeof problem === "object" && problem !== null) {
-      const { detail, title } = problem as { detail?: unknown; title?: unknown };
-      if (typeof detail === "string" && detail !== "") return detail;
-      if (typeof title === "string" && title !== "") return title;
-    }
-  } catch {
-    // Not a problem+json: say it ourselves.
+function detailOf(problem: unknown, status: number): string {
+  if (typeof problem === "object" && problem !== null) {
+    const { detail, title } = problem as { detail?: unknown; title?: unknown };
+    if (typeof detail === "string" && detail !== "") return asSentence(detail);
+    if (typeof title === "string" && title !== "") return asSentence(title);
   }
-  return response.status === 429
-    ? "Too many tries. Wait a minute, then try again."
-    : `The server could not do that (${response.status}). Try again later.`;
+  if (status === 429) return "Too many tries. Wait a minute, then try again.";
+  return `The server could not do that (${status}). Try again later.`;
+}
+
+/** The server writes its details for logs and programs; people read sentences. */
+function asSentence(text: string): string {
+  const sentence = text.charAt(0).toLocaleUpperCase("en") + text.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }

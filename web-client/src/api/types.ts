@@ -1,27 +1,11 @@
-import type { Role } from "~/model/status";
+import type { components } from "./schema";
 
-export interface Session {
-  user: { id: string; name: string };
-  role: Role;
-  workspace: { id: string; name: string };
-  /** Names the server's store: its acknowledgements mean that a change is durable. */
-  storageId: string;
-}
+type Schemas = components["schemas"];
 
-export interface DocumentEntry {
-  id: string;
-  url: string;
-  kind: string | null;
-  title: string;
-  createdBy: string;
-  createdAt: number;
-  changedAt: number;
-  archivedAt: number | null;
-}
-
-export interface Invitation {
-  workspace: { name: string };
-  role: Role;
-  /** True for the first account of the server. */
-  setup: boolean;
-}
+export type Session = Schemas["Session"];
+export type DocumentEntry = Schemas["Document"];
+export type DocumentKind = Schemas["DocumentKind"];
+export type Invitation = Schemas["Invitation"];
+export type InvitationLink = Schemas["InvitationLink"];
+export type NewAccount = Schemas["NewAccount"];
+export type Role = Schemas["Role"];

@@ -6,7 +6,7 @@ import { signedOut } from "~/api/sessionStore";
 import type { Session } from "~/api/types";
 import { DocumentsScreen } from "~/features/documents/DocumentsScreen";
 import { SignOutDialog } from "~/features/documents/SignOutDialog";
-import { forgetLists, noteTitle, useArchiving } from "~/features/documents/useDocuments";
+import { forgetLists, noteTitle, useArchiving, useDocuments } from "~/features/documents/useDocuments";
 import { SyncContext } from "~/sync/useSync";
 import { useToast } from "~/ui/Toast";
 import { useEngine } from "./useEngine";
@@ -71,6 +71,8 @@ function Screens({ session, onSignOut }: { session: Session; onSignOut: () => vo
     [mutate, navigate, toast],
   );
 
+  // Whoever comes by a link to one document should find the others too when there is no network later.
+  useDocuments(userId, false);
   useRouteFocus();
   return (
     <Suspense fallback={null}>

@@ -180,6 +180,24 @@ describe("two people", () => {
     expect(reopened(annsCopy)).toBe(html(ann));
   });
 
+  test("at one place, write one after the other and not letter by letter", () => {
+    const annsCopy = plan();
+    const bensCopy = annsCopy.fork();
+    const ann = open(annsCopy);
+    const ben = open(bensCopy);
+    at(ann, "page.");
+    at(ben, "page.");
+    for (const [annsLetter, bensLetter] of ["Ab", "nE", "nN"]) {
+      type(ann, annsLetter ?? "");
+      type(ben, bensLetter ?? "");
+      annsCopy.receive(bensCopy);
+      bensCopy.receive(annsCopy);
+    }
+    expect(html(ann)).toMatch(/Ann/);
+    expect(html(ann)).toMatch(/bEN/);
+    expect(html(ben)).toBe(html(ann));
+  });
+
   test("one makes a list of what the other is typing in", () => {
     const annsCopy = plan();
     const bensCopy = annsCopy.fork();

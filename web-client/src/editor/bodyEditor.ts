@@ -105,6 +105,7 @@ export class BodyEditor {
 
   #dispatch(transaction: Transaction): void {
     try {
+      if (this.#fromOthers) holdCaret(transaction, this.view.state);
       this.view.updateState(this.view.state.apply(transaction));
     } catch (error) {
       this.#recover(error, transaction);
@@ -225,6 +226,17 @@ export class BodyEditor {
     clearTimeout(this.#caretTimer);
     this.#caretTimer = setTimeout(() => this.#drawCarets(), REDRAW_CARETS_AFTER_MS);
   }
+}
+
+/**
+ * What others insert right at our caret goes behind it: so the caret stays with the letter that we typed last, and two people who write at
+ * one place write one after the other instead of letter by letter.
+ */
+function holdCaret(transaction: Transaction, before: EditorState): void {
+  if (!transaction.docChanged || !(before.selection instanceof TextSelection) || !before.selection.empty)
+    return;
+  const place = transaction.doc.resolve(transaction.mapping.map(before.selection.head, -1));
+  if (place.parent.inlineContent) transaction.setSelection(new TextSelection(place));
 }
 
 /** In a text that can be edited a click sets the caret; with Ctrl or ⌘ it follows the link. */

@@ -1,13 +1,7 @@
 import * as A from "@automerge/automerge/slim";
 import { expect, test } from "vitest";
-import {
-  type FieldbookDocument,
-  isFieldbookDocument,
-  kindOf,
-  plainText,
-  titleOf,
-  writeTitle,
-} from "./document";
+import { type FieldbookDocument, isFieldbookDocument, titleOf } from "./document";
+import { kindOf, plainText, writeTitle } from "./words";
 
 function plan(): A.Doc<FieldbookDocument> {
   return A.change(A.init<FieldbookDocument>(), (draft) => {

@@ -20,7 +20,7 @@ export function isDocumentKind(value: unknown): value is DocumentKind {
 }
 
 /** What a kind is called. Documents of other clients may have none. */
-export function kindLabel(kind: string | null): string {
+export function kindLabel(kind: string | null | undefined): string {
   return isDocumentKind(kind) ? LABELS[kind] : "Document";
 }
 

@@ -7,9 +7,9 @@ import {
   Repo,
 } from "@automerge/automerge-repo/slim";
 import { BroadcastChannelNetworkAdapter } from "@automerge/automerge-repo-network-broadcastchannel";
-import { IndexedDBStorageAdapter } from "@automerge/automerge-repo-storage-indexeddb";
 import type { Connection } from "~/model/status";
 import { loadAutomerge } from "./automergeWasm";
+import { DeviceStorage } from "./deviceStorage";
 import type { ServerFrame } from "./frames";
 import { Ledger } from "./ledger";
 import { Observable } from "./observable";
@@ -27,28 +27,33 @@ export interface EngineOptions {
   admit: () => Promise<boolean>;
 }
 
+/** While this device can not keep what is typed, it tries again this often. */
+const RETRY_WRITING_MS = 5_000;
+
 /** One person's documents on this device, and their way to the server and to this person's other tabs. */
 export class SyncEngine {
   readonly connection = new Observable<Connection>("connecting");
   readonly ledger: Ledger;
   readonly repo: Repo;
   #adapter: SocketAdapter;
-  #storage: IndexedDBStorageAdapter;
+  /** Where this device keeps it all, and whether it can. */
+  readonly storage: DeviceStorage;
   #documents = new Map<string, OpenDocument>();
   #stopWatching: () => void;
+  #retry: ReturnType<typeof setInterval>;
 
   /** Loads what this device remembers of that person, and begins to connect. */
   static async start(options: EngineOptions): Promise<SyncEngine> {
     await loadAutomerge();
-    const storage = new IndexedDBStorageAdapter(databaseName(options.userId));
+    const storage = await DeviceStorage.open(databaseName(options.userId));
     const ledger = new Ledger(storage, options.storageId);
     await ledger.load();
     return new SyncEngine(options, storage, ledger);
   }
 
-  private constructor(options: EngineOptions, storage: IndexedDBStorageAdapter, ledger: Ledger) {
+  private constructor(options: EngineOptions, storage: DeviceStorage, ledger: Ledger) {
     this.ledger = ledger;
-    this.#storage = storage;
+    this.storage = storage;
     this.#adapter = new SocketAdapter({
       url: options.socketUrl,
       onFrame: (frame) => this.#receive(frame),
@@ -63,6 +68,9 @@ export class SyncEngine {
     const peerId = `tab-${parseAutomergeUrl(generateAutomergeUrl()).documentId}` as PeerId;
     this.repo = new Repo({ storage, network: [this.#adapter, otherTabs], peerId });
     this.#stopWatching = watchTheWorld(this.#adapter, () => void this.flush());
+    this.#retry = setInterval(() => {
+      if (!storage.healthy.get()) void this.flush();
+    }, RETRY_WRITING_MS);
     for (const id of ledger.waitingDocuments()) this.document(id);
   }
 
@@ -77,6 +85,11 @@ export class SyncEngine {
     return opened;
   }
 
+  /** The document with this id, if it is open already. */
+  opened(id: string): OpenDocument | undefined {
+    return this.#documents.get(id);
+  }
+
   /** Takes a document off this device, with whatever is in it that the server never got. */
   async discard(id: string): Promise<void> {
     this.#documents.delete(id);
@@ -85,20 +98,16 @@ export class SyncEngine {
     await this.repo.storageSubsystem?.removeDoc(id as DocumentId);
   }
 
-  /** Writes everything that is in memory to this device. */
+  /** Writes everything that is in memory to this device. It begins at once: it may be the last thing that this page does. */
   async flush(): Promise<void> {
     const ready = Object.values(this.repo.handles).filter((handle: DocHandle<unknown>) => handle.isReady());
-    try {
-      await this.repo.flush(ready.map((handle) => handle.documentId));
-      this.ledger.deviceOk.set(true);
-    } catch (error) {
-      console.error("This device could not keep the last changes.", error);
-      this.ledger.deviceOk.set(false);
-    }
+    // A write that fails is told by `storage.healthy`.
+    await this.repo.flush(ready.map((handle) => handle.documentId)).catch(() => {});
   }
 
   async stop(): Promise<void> {
     this.#stopWatching();
+    clearInterval(this.#retry);
     for (const open of this.#documents.values()) open.leave();
     await this.flush();
     for (const adapter of this.repo.networkSubsystem.adapters) adapter.disconnect();
@@ -107,7 +116,7 @@ export class SyncEngine {
   /** Takes everything off this device: for a sign-out on a device that others use too. */
   async stopAndClear(): Promise<void> {
     await this.stop();
-    await this.#storage.removeRange([]);
+    await this.storage.removeRange([]);
   }
 
   #receive(frame: ServerFrame): void {

@@ -106,12 +106,3 @@ test("after a reload without a network it knows what waits, and in which documen
   after.track(again as DocHandle<unknown>);
   expect(waiting(after, again)).toBe(4);
 });
-
-test("a device that can not write says so", async () => {
-  const broken = new MemoryStorage();
-  const ledger = await ledgerOf(broken);
-  broken.full = true;
-  const handle = new Repo().create<Note>({ text: "" });
-  ledger.track(handle as DocHandle<unknown>);
-  await vi.waitFor(() => expect(ledger.deviceOk.get()).toBe(false));
-});

@@ -23,8 +23,6 @@ const NAMESPACE = "fieldbook";
 export class Ledger {
   /** By document id; a document with nothing waiting may be missing. */
   readonly waiting = new Observable<ReadonlyMap<string, Waiting>>(new Map());
-  /** False if the last attempt to write on this device failed. */
-  readonly deviceOk = new Observable(true);
   #storage: StorageAdapterInterface;
   #serverStorageId: string;
   #acknowledged = new Map<string, Heads>();
@@ -128,9 +126,7 @@ export class Ledger {
 
   #remember(id: string, what: "acknowledged" | "waiting", value: Heads | number): void {
     const bytes = new TextEncoder().encode(JSON.stringify(value));
-    this.#storage.save([NAMESPACE, id, what], bytes).then(
-      () => this.deviceOk.set(true),
-      () => this.deviceOk.set(false),
-    );
+    // If this fails, the storage tells; and the number is right again at the next count.
+    this.#storage.save([NAMESPACE, id, what], bytes).catch(() => {});
   }
 }

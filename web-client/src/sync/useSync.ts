@@ -51,7 +51,7 @@ export function useStatus(sessionRole: Role, open?: OpenDocument): Status {
   const engine = useSyncEngine();
   const connection = useObservable<"connecting" | "online" | "offline">(engine?.connection ?? NOT_STARTED);
   const all = useWaiting();
-  const deviceOk = useObservable(engine?.ledger.deviceOk ?? FINE);
+  const deviceOk = useObservable(engine?.storage.healthy ?? FINE);
   const word = useObservable(open?.word ?? NO_WORD);
   const waiting = open === undefined ? totalWaiting(all) : (all.get(open.id) ?? NOTHING_WAITS);
   const now = useNowAfter(waiting.since, SAVING_PATIENCE_MS);

@@ -17,8 +17,8 @@ export function Avatar({ userId, name, look = "here", label = name }: AvatarProp
       role="img"
       aria-label={label}
       title={label}
-    >
-      {initials(name)}
-    </span>
+      // Drawn, not said: the letters stand for a name that is said in full.
+      data-initials={initials(name)}
+    />
   );
 }

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "react";
 import { BodyEditor } from "~/editor/bodyEditor";
 import type { Surroundings } from "~/editor/commands";
-import { type FieldbookDocument, plainText } from "~/model/document";
+import type { FieldbookDocument } from "~/model/document";
 import { personColour } from "~/model/person";
+import { plainText } from "~/model/words";
 import type { OpenDocument } from "~/sync/openDocument";
 import { useObservable } from "~/sync/useSync";
 import { Notice } from "~/ui/Notice";

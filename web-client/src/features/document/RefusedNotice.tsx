@@ -1,5 +1,6 @@
 import { useState } from "react";
-import { type FieldbookDocument, plainText } from "~/model/document";
+import type { FieldbookDocument } from "~/model/document";
+import { plainText } from "~/model/words";
 import type { SyncEngine } from "~/sync/engine";
 import type { OpenDocument } from "~/sync/openDocument";
 import { Button } from "~/ui/Button";

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef } from "react";
 import { shiftCaret } from "~/model/caret";
-import { type FieldbookDocument, oneLine, titleOf, UNTITLED, writeTitle } from "~/model/document";
+import { type FieldbookDocument, oneLine, titleOf, UNTITLED } from "~/model/document";
+import { writeTitle } from "~/model/words";
 import type { OpenDocument } from "~/sync/openDocument";
 import { useDocumentValue } from "~/sync/useSync";
 import styles from "./DocumentPage.module.css";

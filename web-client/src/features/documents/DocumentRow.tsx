@@ -1,6 +1,5 @@
 import { Link } from "wouter";
 import type { DocumentEntry } from "~/api/types";
-import { UNTITLED } from "~/model/document";
 import { isDocumentKind, kindLabel } from "~/model/kinds";
 import { waitingText } from "~/model/status";
 import { whenText } from "~/model/time";
@@ -10,18 +9,17 @@ import styles from "./DocumentsScreen.module.css";
 
 interface DocumentRowProps {
   entry: DocumentEntry;
+  title: string;
   /** Changes of this device that the server does not have yet. */
   waiting: number;
   /** True if it can not be opened now: it is not on this device, and the server is out of reach. */
   missing: boolean;
   mayArchive: boolean;
   onArchive: () => void;
-  onOpen: () => void;
 }
 
-export function DocumentRow({ entry, waiting, missing, mayArchive, onArchive }: DocumentRowProps) {
-  const title = entry.title.trim() || UNTITLED;
-  const archived = entry.archivedAt !== null;
+export function DocumentRow({ entry, title, waiting, missing, mayArchive, onArchive }: DocumentRowProps) {
+  const archived = entry.archivedAt != null;
   return (
     <li className={styles.row}>
       <span className={styles.kindIcon}>

@@ -1,7 +1,8 @@
 import { useEffect, useState } from "react";
-import { Link, useLocation } from "wouter";
+import { Link } from "wouter";
 import type { DocumentEntry, Session } from "~/api/types";
-import { kindLabel } from "~/model/kinds";
+import { isFieldbookDocument, titleOf, UNTITLED } from "~/model/document";
+import type { SyncEngine } from "~/sync/engine";
 import { useStatus, useSyncEngine, useWaiting } from "~/sync/useSync";
 import { Button } from "~/ui/Button";
 import { Notice } from "~/ui/Notice";
@@ -14,6 +15,9 @@ import styles from "./DocumentsScreen.module.css";
 import { InviteDialog } from "./InviteDialog";
 import { NewDocumentDialog } from "./NewDocumentDialog";
 import { useArchiving, useDocuments, useOnDevice } from "./useDocuments";
+
+/** How often the list is asked for again while somebody looks at it. */
+const REFETCH_MS = 20_000;
 
 interface DocumentsScreenProps {
   session: Session;
@@ -79,18 +83,18 @@ function DocumentList({
   archived: boolean;
   onCreate: () => void;
 }) {
-  const { data, error, isPending } = useDocuments(session.user.id, archived);
+  const { data, error, isPending } = useDocuments(session.user.id, archived, REFETCH_MS);
   const onDevice = useOnDevice(session.user.id);
   const waiting = useWaiting();
-  const online = useSyncEngine()?.connection.get() !== "offline";
-  const [, navigate] = useLocation();
+  const engine = useSyncEngine();
+  const online = engine?.connection.get() !== "offline";
   const toast = useToast();
   const archiving = useArchiving(session.user.id, (text) => toast({ text }));
 
   const move = (entry: DocumentEntry, archive: boolean) => {
     archiving.mutate({ id: entry.id, archive });
     toast({
-      text: `${archive ? "Archived" : "Restored"} “${entry.title || kindLabel(entry.kind)}”`,
+      text: `${archive ? "Archived" : "Restored"} “${titleHere(engine, entry)}”`,
       action: { label: "Undo", run: () => archiving.mutate({ id: entry.id, archive: !archive }) },
     });
   };
@@ -106,16 +110,23 @@ function DocumentList({
           <DocumentRow
             key={entry.id}
             entry={entry}
+            title={titleHere(engine, entry)}
             waiting={waiting.get(entry.id)?.changes ?? 0}
             missing={onDevice !== null && !onDevice.has(entry.id) && (error !== null || !online)}
             mayArchive={session.role !== "viewer"}
             onArchive={() => move(entry, !archived)}
-            onOpen={() => navigate(`/d/${entry.id}`)}
           />
         ))}
       </ul>
     </>
   );
+}
+
+/** A document that is open on this device knows its title better than the list, which the server brings up to date now and then. */
+function titleHere(engine: SyncEngine | null, entry: DocumentEntry): string {
+  const open = engine?.opened(entry.id);
+  const document = open?.handle.isReady() ? open.handle.doc() : null;
+  return (isFieldbookDocument(document) ? titleOf(document) : entry.title).trim() || UNTITLED;
 }
 
 function Empty({

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { api } from "~/api/client";
-import type { Role } from "~/model/status";
+import type { Role } from "~/api/types";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
 import { TextField } from "~/ui/TextField";

@@ -5,7 +5,7 @@ import type { DocumentEntry } from "~/api/types";
 import { documentsOnDevice } from "~/sync/storage";
 
 /** The list, from the server; and from this device until the server has answered, or while it can not be reached. */
-export function useDocuments(userId: string, archived: boolean) {
+export function useDocuments(userId: string, archived: boolean, refetchInterval: number | false = false) {
   return useQuery({
     queryKey: listKey(userId, archived),
     queryFn: async () => {
@@ -15,7 +15,7 @@ export function useDocuments(userId: string, archived: boolean) {
     },
     initialData: () => recall(userId, archived),
     initialDataUpdatedAt: 0,
-    refetchInterval: 20_000,
+    refetchInterval,
   });
 }
 

@@ -1,0 +1,109 @@
+import { expect, PASSWORD, test } from "../harness/test.ts";
+
+test("the first account, an invitation, out and in again", async ({ world }) => {
+  const ann = await world.stranger("Ann");
+  await ann.page.goto(world.server.setupLink);
+  await ann.page.getByLabel("Workspace name").fill("Meridian Sales West");
+  await ann.page.getByLabel("Your name").fill("Ann Okafor");
+  await ann.page.getByLabel("Password").fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Create workspace" }).click();
+  await expect(ann.page.getByRole("heading", { name: "Documents" })).toBeVisible();
+
+  await ann.page.getByRole("button", { name: "Make the first document" }).click();
+  await ann.page.getByText("Meeting agenda", { exact: true }).click();
+  await ann.page.getByLabel("Title").fill("Weekly");
+  await ann.page.getByRole("button", { name: "Create" }).click();
+  await expect(ann.title).toHaveValue("Weekly");
+  await ann.page.getByRole("button", { name: "All documents" }).click();
+
+  await ann.page.getByRole("button", { name: "Account of Ann Okafor" }).click();
+  await ann.page.getByRole("menuitem", { name: "Invite somebody" }).click();
+  await ann.page.getByText("Viewer", { exact: true }).click();
+  await ann.page.getByRole("button", { name: "Make a link" }).click();
+  const link = await ann.page.getByLabel("Invitation link").inputValue();
+  await ann.page.keyboard.press("Escape");
+
+  const vic = await world.stranger("Vic");
+  await vic.page.goto(link);
+  await expect(vic.page.getByText("You are invited to Meridian Sales West.")).toBeVisible();
+  await vic.page.getByLabel("Your name").fill("Vic");
+  await vic.page.getByLabel("Password").fill(PASSWORD);
+  await vic.page.getByRole("button", { name: "Join" }).click();
+  await vic.page.getByRole("link", { name: "Weekly" }).click();
+  await expect(vic.body).toHaveAttribute("contenteditable", "false");
+  await expect(vic.status).toHaveText("Status: Read only");
+  await expect(vic.page.getByRole("toolbar")).toBeHidden();
+
+  await vic.page.goto(link);
+  await expect(vic.page.getByRole("heading", { name: "This link doesn’t work any more" })).toBeVisible();
+
+  await ann.saved();
+  await ann.page.getByRole("button", { name: "Account of Ann Okafor" }).click();
+  await ann.page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(ann.page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  const left = await ann.page.evaluate(() => Object.keys(localStorage).length);
+  expect(left).toBe(0);
+
+  await ann.page.getByLabel("Name").fill("Ann Okafor");
+  await ann.page.getByLabel("Password").fill("not the password");
+  await ann.page.getByRole("button", { name: "Sign in" }).click();
+  await expect(ann.page.getByRole("alert")).toHaveText("Name or password is wrong.");
+  await ann.page.getByLabel("Password").fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Sign in" }).click();
+  await expect(ann.page.getByRole("link", { name: "Weekly" })).toBeVisible();
+});
+
+test("a session that ends asks to sign in again and keeps the work", async ({ world }) => {
+  const ann = await world.person("Ann");
+  await ann.makesDocument("Northwind");
+  await ann.saved();
+  await ann.context.setOffline(true);
+  await expect(ann.status).toHaveText("Status: Offline");
+  await ann.types(" Kept.");
+  await expect(ann.status).toHaveText("Status: Offline · 6 changes wait on this device");
+  await ann.context.clearCookies();
+  await ann.context.setOffline(false);
+  await expect(ann.page.getByText("Your work is still on this device.")).toBeVisible();
+  await ann.page.getByLabel("Password").fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Sign in" }).click();
+  await expect(ann.firstParagraph).toContainText("Kept.");
+  await ann.saved();
+});
+
+test("signing out with unsent work asks first", async ({ world }) => {
+  const ann = await world.person("Ann");
+  await ann.makesDocument("Northwind");
+  await ann.saved();
+  await world.server.kill();
+  await ann.types(" Unsent.");
+  await ann.page.getByRole("button", { name: "All documents" }).click();
+  await ann.page.getByRole("button", { name: "Account of Ann" }).click();
+  await ann.page.getByRole("menuitem", { name: "Sign out" }).click();
+  const dialog = ann.page.getByRole("dialog", { name: "Not everything is sent yet" });
+  await expect(dialog).toContainText("8 changes wait on this device");
+  await dialog.getByRole("button", { name: "Stay signed in" }).click();
+  await expect(ann.page.getByRole("link", { name: "Northwind" })).toBeVisible();
+});
+
+test("another person on the same device sees and sends nothing of the first one's", async ({ world }) => {
+  const ann = await world.person("Ann");
+  await world.person("Ben");
+  const id = await ann.makesDocument("Northwind");
+  await ann.saved();
+  await ann.context.setOffline(true);
+  await ann.types(" Ann’s alone.");
+  await expect(ann.status).toHaveText(/Offline · /);
+  // Meanwhile somebody else signs in with this browser.
+  const { url } = world.server;
+  await ann.context.request.post(`${url}/api/session`, {
+    data: { name: "Ben", password: PASSWORD },
+    headers: { origin: url },
+    failOnStatusCode: true,
+  });
+  await ann.context.setOffline(false);
+  await expect(ann.page.getByText("Ann’s alone.")).toBeHidden();
+  await expect(ann.body).toBeVisible();
+  await ann.saved();
+  await expect(ann.body).not.toContainText("Ann’s alone.");
+  expect(ann.page.url()).toContain(id);
+});
