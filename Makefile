@@ -4,7 +4,8 @@ CARGO      ?= cargo
 TARGET     := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 WEB        := web-client
 WEB_SOURCE := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.ts $(WEB)/*.html $(WEB)/*.json)
-NPM_CI     := npm ci --no-audit --no-fund --loglevel=error
+# Not `npm ci`: it refuses a lock file that leaves out optional packages of other platforms.
+NPM_INSTALL := npm install --no-save --no-audit --no-fund --loglevel=error
 
 .PHONY: run build test check bench format tools \
 	test-rust test-web test-interop test-browser check-rust check-web
@@ -38,7 +39,7 @@ tools:
 	@./tests/tools.sh
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
-	cd $(WEB) && $(NPM_CI)
+	cd $(WEB) && $(NPM_INSTALL)
 	@touch $@
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
@@ -59,14 +60,14 @@ test-web: $(WEB)/node_modules/.package-lock.json
 	cd $(WEB) && npm test --silent
 
 tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json
-	cd tests/interop && $(NPM_CI)
+	cd tests/interop && $(NPM_INSTALL)
 	@touch $@
 
 test-interop: test-binary tests/interop/node_modules/.package-lock.json
 	cd tests/interop && FIELDBOOK_BIN="$(abspath $(TARGET))/debug/fieldbook" npm test --silent
 
 tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
-	cd tests/browser && $(NPM_CI)
+	cd tests/browser && $(NPM_INSTALL)
 	@touch $@
 
 test-browser: test-binary tests/browser/node_modules/.package-lock.json

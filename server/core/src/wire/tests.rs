@@ -1,3 +1,7 @@
+use minicbor::{Decoder, Encoder};
+
+use super::decode::read_count;
+use super::encode::{EncodeResult, encode};
 use super::*;
 
 const DOCUMENT: &str = "4NMNnkMhL8jXrdJ9jamS58PAVdXu";
