@@ -8,6 +8,7 @@ import { Join } from "~/features/door/Join";
 import { SignIn } from "~/features/door/SignIn";
 import { Button } from "~/ui/Button";
 import { ToastProvider } from "~/ui/Toast";
+import { Crash } from "./Crash";
 
 // Whoever is not signed in needs neither the lists nor the editor.
 const SignedIn = lazy(() => import("./SignedIn"));
@@ -24,12 +25,14 @@ export function App() {
   return (
     <QueryClientProvider client={queries}>
       <ToastProvider>
-        <Switch>
-          <Route path="/join/:secret">{({ secret }) => <Join secret={secret} />}</Route>
-          <Route>
-            <Inside />
-          </Route>
-        </Switch>
+        <Crash>
+          <Switch>
+            <Route path="/join/:secret">{({ secret }) => <Join secret={secret} />}</Route>
+            <Route>
+              <Inside />
+            </Route>
+          </Switch>
+        </Crash>
       </ToastProvider>
     </QueryClientProvider>
   );

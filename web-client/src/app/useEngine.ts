@@ -7,6 +7,9 @@ import { askToPersist } from "~/sync/storage";
 /** Starts the sync engine of the person who is signed in; null until it has loaded, which the lists need not wait for. */
 export function useEngine({ user: { id: userId }, storageId }: Session): SyncEngine | null {
   const [engine, setEngine] = useState<SyncEngine | null>(null);
+  const [problem, setProblem] = useState<Error | null>(null);
+  // Without it nothing would be kept: better to say so (Crash.tsx) than to let somebody type.
+  if (problem !== null) throw problem;
   useEffect(() => {
     let gone = false;
     let started: SyncEngine | null = null;
@@ -22,7 +25,9 @@ export function useEngine({ user: { id: userId }, storageId }: Session): SyncEng
       if (gone) await started.stop();
       else setEngine(started);
     };
-    start().catch((error: unknown) => console.error("The sync engine did not start.", error));
+    start().catch((error: unknown) => {
+      if (!gone) setProblem(error instanceof Error ? error : new Error(String(error)));
+    });
     void askToPersist();
     return () => {
       gone = true;

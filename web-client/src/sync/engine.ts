@@ -30,6 +30,9 @@ export interface EngineOptions {
 /** While this device can not keep what is typed, it tries again this often. */
 const RETRY_WRITING_MS = 5_000;
 
+/** The Repo writes within a tenth of a second of a change. */
+const SETTLE_MS = 400;
+
 /** One person's documents on this device, and their way to the server and to this person's other tabs. */
 export class SyncEngine {
   readonly connection = new Observable<Connection>("connecting");
@@ -95,7 +98,9 @@ export class SyncEngine {
     this.#documents.delete(id);
     await this.ledger.forget(id);
     this.repo.delete(id as DocumentId);
-    await this.repo.storageSubsystem?.removeDoc(id as DocumentId);
+    // A write that was under way when the document went would bring a part of it back.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await this.storage.removeRange([id]);
   }
 
   /** Writes everything that is in memory to this device. It begins at once: it may be the last thing that this page does. */

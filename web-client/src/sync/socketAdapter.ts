@@ -31,6 +31,7 @@ const PONG_DEADLINE_MS = 3_000;
 const READY_DEADLINE_MS = 4_000;
 /** A connection that lives shorter than this counts as a failed attempt: otherwise a server that closes at once would be hammered. */
 const SETTLED_MS = 5_000;
+const STALE_ATTEMPT_MS = 2_000;
 /** An upgrade that takes longer than this is given up and tried again. */
 const OPEN_DEADLINE_MS = 10_000;
 
@@ -44,6 +45,7 @@ export class SocketAdapter extends NetworkAdapter {
   #socket: WebSocket | null = null;
   #server: PeerId | null = null;
   #failures = 0;
+  #openedAt = 0;
   #connectedAt = 0;
   #stopped = false;
   #retryTimer: Timer;
@@ -101,10 +103,13 @@ export class SocketAdapter extends NetworkAdapter {
     if (this.#stopped || this.peerId === undefined) return;
     if (this.#server !== null) {
       this.ping();
-    } else if (this.#socket === null) {
-      this.#failures = 0;
-      this.#open();
+      return;
     }
+    // An attempt that began before the page slept may never end.
+    if (this.#socket !== null && Date.now() - this.#openedAt < STALE_ATTEMPT_MS) return;
+    this.#drop();
+    this.#failures = 0;
+    this.#open();
   }
 
   /** Asks the server for a sign of life; without one the socket is replaced. */
@@ -133,6 +138,7 @@ export class SocketAdapter extends NetworkAdapter {
     const socket = new Socket(this.#options.url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    this.#openedAt = Date.now();
     this.#openTimer = setTimeout(() => this.#fail(), OPEN_DEADLINE_MS);
     const admitted = this.#options.admit();
     admitted.catch(() => {});

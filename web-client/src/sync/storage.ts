@@ -1,3 +1,5 @@
+const ASKED = "fieldbook.asked-to-persist";
+
 /** One database per person: nobody's work is ever shown to, or sent by, another person on a shared device. */
 export function databaseName(userId: string): string {
   return `fieldbook-${userId}`;
@@ -18,13 +20,12 @@ export async function documentsOnDevice(userId: string): Promise<Set<string>> {
   }
 }
 
-/** Asks the browser, once, not to throw our documents away when space runs short. */
+/** Asks the browser, once, not to throw our documents away when space runs short. Some ask the person, so never twice. */
 export async function askToPersist(): Promise<void> {
-  try {
-    if ((await navigator.storage?.persisted()) === false) await navigator.storage.persist();
-  } catch {
-    // Some browsers have no such promise to give; the server has what was saved.
-  }
+  if (localStorage.getItem(ASKED) !== null || navigator.storage?.persist === undefined) return;
+  localStorage.setItem(ASKED, "yes");
+  // A no is fine: the server has what was saved.
+  await navigator.storage.persist().catch(() => false);
 }
 
 /** Opens a database if there is one. The Repo must be the one that makes it, with its own store in it. */

@@ -8,14 +8,17 @@ interface DialogProps {
   children: ReactNode;
 }
 
-/** A modal dialog: the browser's own, which keeps the focus in, closes on Escape and needs no styles injected by scripts. */
+/** A modal dialog, with the focus on whatever is marked `data-first`: the browser's own, which keeps the focus in, closes on Escape and needs no styles injected by scripts. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
-    if (dialog !== null && !dialog.open) dialog.showModal();
+    if (dialog !== null && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>("[data-first]")?.focus();
+    }
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };

@@ -5,6 +5,7 @@ import { safeHref } from "~/editor/schema";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
 import { TextField } from "~/ui/TextField";
+import styles from "./DocumentPage.module.css";
 
 interface LinkDialogProps {
   editor: BodyEditor;
@@ -32,8 +33,9 @@ export function LinkDialog({ editor, current, onClose }: LinkDialogProps) {
 
   return (
     <Dialog title="Link" onClose={onClose}>
-      <form onSubmit={submit} noValidate>
+      <form className={styles.form} onSubmit={submit} noValidate>
         <TextField
+          data-first
           label="Address"
           inputMode="url"
           autoCapitalize="none"

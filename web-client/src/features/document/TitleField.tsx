@@ -15,20 +15,20 @@ interface TitleFieldProps {
 /**
  * The title: a plain text that several people may type in at once.
  *
- * The field shows the document as of `shownHeads`, and what is typed is an edit of just that state; so it merges with what came in
+ * The field shows the title as of `shown`, and what is typed is an edit of just that state; so it merges with what came in
  * meanwhile, also when an input method held the field for a while.
  */
 export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
   const field = useRef<HTMLTextAreaElement>(null);
-  const shownHeads = useRef(open.handle.heads());
+  const shown = useRef({ heads: open.handle.heads(), title: titleNow(open) });
   const composing = useRef(false);
-  const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
+  const title = useDocumentValue(open, () => titleNow(open));
 
   const show = () => {
     const element = field.current;
     if (element === null || composing.current) return;
-    const now = titleOf(open.handle.doc() as FieldbookDocument);
-    shownHeads.current = open.handle.heads();
+    const now = titleNow(open);
+    shown.current = { heads: open.handle.heads(), title: now };
     if (element.value !== now) {
       const { selectionStart, selectionEnd, value } = element;
       element.value = now;
@@ -46,8 +46,12 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
     const element = field.current;
     if (element === null || composing.current) return;
     const typed = oneLine(element.value);
-    if (typed === titleOf(open.handle.view(shownHeads.current).doc() as FieldbookDocument)) return show();
-    open.handle.changeAt(shownHeads.current, (document) => writeTitle(document as FieldbookDocument, typed));
+    if (typed !== shown.current.title) {
+      const edit = (document: unknown) => writeTitle(document as FieldbookDocument, typed);
+      // Mostly nothing has come in since: then it is a plain edit.
+      if (titleNow(open) === shown.current.title) open.handle.change(edit);
+      else open.handle.changeAt(shown.current.heads, edit);
+    }
     show();
   };
 
@@ -85,6 +89,10 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
       }}
     />
   );
+}
+
+function titleNow(open: OpenDocument): string {
+  return titleOf(open.handle.doc() as FieldbookDocument);
 }
 
 /** A title may take several lines; the field grows with it. */

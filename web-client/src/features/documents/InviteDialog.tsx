@@ -42,6 +42,7 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
                 <input
                   type="radio"
                   name="role"
+                  data-first={role === option.role ? true : undefined}
                   checked={role === option.role}
                   onChange={() => setRole(option.role)}
                 />

@@ -47,6 +47,7 @@ export function NewDocumentDialog({ onClose }: { onClose: () => void }) {
               <input
                 type="radio"
                 name="kind"
+                data-first={kind === option ? true : undefined}
                 value={option}
                 checked={kind === option}
                 onChange={() => setKind(option)}
