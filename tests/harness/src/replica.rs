@@ -85,6 +85,12 @@ impl Replica {
         self.splice(end, 0, words)
     }
 
+    /// Puts this many bytes, which no compression makes fewer, at `picture`, as one change.
+    pub fn paste_bytes(&mut self, size: usize) -> ChangeHash {
+        let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(size).collect();
+        self.edit(|edit| edit.put(ROOT, "picture", noise).expect("the root is a map"))
+    }
+
     /// Takes in changes that came by another way than the server.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change> + Clone) {
         self.doc.apply_changes(changes).expect("healthy changes");

@@ -71,7 +71,7 @@ async fn a_returning_client_whose_edits_build_on_archived_changes() {
 #[tokio::test]
 async fn a_client_that_was_away_briefly_gets_a_few_changes_although_they_are_archived() {
     // S2
-    let server = eager().set("compaction.retained_changes", 1_000).start().await;
+    let server = eager().set("compaction.retained_changes", 150).start().await;
     let (mut ann, mut ben) = (server.user("ann").connect().await, server.user("ben").connect().await);
     let document = ann.create().await;
     type_keys(&mut ann, &document, 200).await;

@@ -69,8 +69,8 @@ async fn a_full_disk_shows_nothing_to_anybody_and_all_goes_on_afterwards() {
     ben.reads(&document, "before").await;
 
     disk.fill();
-    let long: String = std::iter::repeat_with(|| fastrand::char(..)).take(500_000).collect();
-    ann.write(&document, &long).await;
+    ann.replica_mut(&document).paste_bytes(3_000_000);
+    ann.send(&document).await;
     store_says(&mut ann, &document, false).await;
     ann.write(&document, "after").await;
     ben.listen(Duration::from_millis(300)).await;

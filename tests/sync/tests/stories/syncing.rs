@@ -109,7 +109,8 @@ async fn two_sockets_of_one_user_see_each_other() {
     let (mut phone, mut desk) = (ann.connect().await, ann.connect().await);
     let document = phone.create().await;
     phone.write(&document, "from the phone, ").await;
-    desk.find(&document).await.expect("it is her own");
+    let (found, ()) = tokio::join!(desk.find(&document), phone.saved(&document));
+    found.expect("it is her own");
     desk.write(&document, "from the desk").await;
     converge(&mut [&mut phone, &mut desk], &document).await;
 }
