@@ -138,11 +138,13 @@ impl Change {
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Refusal> {
         let (checksum, kind, body) = open_chunk(&bytes).map_err(|_| Refusal::Malformed)?;
         let inflated;
-        let body = if kind == 2 {
-            inflated = inflate(body, limits.change_bytes)?;
-            &inflated
-        } else {
-            body
+        let body = match kind {
+            1 => body,
+            2 => {
+                inflated = inflate(body, limits.change_bytes)?;
+                &inflated
+            }
+            _ => return Err(Refusal::Malformed),
         };
         if body.len() > limits.change_bytes {
             return Err(Refusal::TooLarge);

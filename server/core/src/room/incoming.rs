@@ -118,14 +118,14 @@ impl Room {
             }
             hashes.extend(change.deps.iter().filter(|dep| !offered.contains(*dep)));
         }
-        if session.may_write() {
-            // Else they would be asked for.
+        let opening = !matches!(session.phase, Phase::Live(_)) || message.begins_again();
+        if opening || session.may_write() {
+            // In a Live session it is known what the client has; but what is unknown would be asked for.
             hashes.extend(message.heads.iter().filter(|head| !offered.contains(*head)));
         }
-        let opening = !matches!(session.phase, Phase::Live(_)) || message.begins_again();
         let mut retained = false;
         if opening {
-            hashes.extend(message.heads.iter().chain(&message.last_sync));
+            hashes.extend(&message.last_sync);
             let named = message.heads.iter().chain(&message.last_sync);
             retained = self.history.can_recall()
                 && !message.heads.is_empty()

@@ -4,7 +4,7 @@ use super::decode::read_count;
 use super::encode::{EncodeResult, encode};
 use super::*;
 
-const DOCUMENT: &str = "4NMNnkMhL8jXrdJ9jamS58PAVdXu";
+const WRONG_CHECKSUM: &str = "4NMNnkMhL8jXrdJ9jamS58PAVdXX";
 
 fn frame(write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> EncodeResult) -> Bytes {
     encode(write).into()
@@ -102,7 +102,7 @@ fn what_is_no_frame_is_an_error() {
         frame(|e| e.map(1)?.str("type")?.u8(1)?.ok()),
         frame(|e| {
             e.map(4)?.str("type")?.str("sync")?.str("senderId")?.str("a")?;
-            e.str("documentId")?.str(DOCUMENT)?.str("data")?.bytes(&[])?.ok()
+            e.str("documentId")?.str(WRONG_CHECKSUM)?.str("data")?.bytes(&[])?.ok()
         }),
         frame(|e| {
             e.map(2)?
