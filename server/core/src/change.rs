@@ -164,6 +164,17 @@ impl Change {
             bytes,
         })
     }
+
+    /// The hash of a change chunk that may be wrong in any other way; `None` if it cannot be inflated within the bounds.
+    #[must_use]
+    pub fn name(bytes: &[u8], limits: &Limits) -> Option<ChangeHash> {
+        let (_, kind, body) = open_chunk(bytes).ok()?;
+        match kind {
+            1 => Some(hash_of(body)),
+            2 => inflate(body, limits.change_bytes).ok().map(|body| hash_of(&body)),
+            _ => None,
+        }
+    }
 }
 
 fn open_chunk(bytes: &[u8]) -> Result<(&[u8], u8, &[u8]), ReadError> {

@@ -148,6 +148,7 @@ impl Session {
     pub fn ask(&mut self, unknown: Vec<ChangeHash>) {
         if unknown.is_empty() {
             self.asked.clear();
+            self.ask.clear();
         } else if unknown != self.asked && self.may_write() {
             self.asked.clone_from(&unknown);
             self.ask = unknown;

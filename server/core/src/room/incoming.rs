@@ -16,7 +16,7 @@ use crate::wire;
 #[derive(Default)]
 struct Offer {
     changes: Vec<Change>,
-    refused: Option<Refusal>,
+    refused: Option<(Refusal, Option<ChangeHash>)>,
     documents: Vec<Bytes>,
 }
 
@@ -26,11 +26,14 @@ impl Room {
             return;
         };
         if session.role.is_none() {
-            if matches!(session.phase, Phase::Unavailable { .. }) {
-                self.begin_without_document(now, socket, request, message.heads);
+            let begins = matches!(session.phase, Phase::Unavailable { .. });
+            if !begins || !self.begin_without_document(now, socket, request, &message) {
+                return;
             }
-            return;
         }
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
         session.held.push_back(message);
         if session.busy {
             let held: usize = session.held.iter().flat_map(|m| &m.changes).map(Bytes::len).sum();
@@ -219,8 +222,8 @@ impl Room {
                 }
             }
         }
-        if let Some(refusal) = offer.refused {
-            self.refuse(socket, &[], refusal.rule(), &refusal.to_string());
+        if let Some((refusal, hash)) = offer.refused {
+            self.refuse(socket, hash.as_slice(), refusal.rule(), &refusal.to_string());
         }
         if admitted > 0 {
             self.changed(now, socket);
@@ -306,7 +309,7 @@ fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkEr
                 // A copy: what is kept must not hold on to the whole frame it came in.
                 Chunk::Change(bytes) if offer.refused.is_none() => match Change::parse(own(&bytes), limits) {
                     Ok(change) => offer.changes.push(change),
-                    Err(refusal) => offer.refused = Some(refusal),
+                    Err(refusal) => offer.refused = Some((refusal, Change::name(&bytes, limits))),
                 },
                 Chunk::Change(_) => {}
             }

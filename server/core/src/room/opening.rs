@@ -9,6 +9,7 @@ use super::{Closing, Effect, Room};
 use crate::access::{self, Member};
 use crate::history::Lacks;
 use crate::id::{PeerId, SocketId};
+use crate::message::SyncMessage;
 use crate::sync::{Phase, Session};
 use crate::wire;
 
@@ -43,18 +44,28 @@ impl Room {
     }
 
     /// Nothing is known of the document to this person: after the grace they are told so (D2), unless they are bringing it.
-    pub(super) fn begin_without_document(&mut self, now: u64, socket: SocketId, request: bool, heads: Vec<ChangeHash>) {
+    /// `true`: they are, and have brought its first changes with this very message.
+    pub(super) fn begin_without_document(
+        &mut self,
+        now: u64,
+        socket: SocketId,
+        request: bool,
+        message: &SyncMessage,
+    ) -> bool {
         let absent = self.workspace.is_none();
         let Some(session) = self.sessions.get_mut(&socket) else {
-            return;
+            return false;
         };
         if absent && !request && access::may_create(&session.member) {
             session.role = Some(session.member.role);
             session.phase = Phase::Opening {
-                named: heads.clone(),
+                named: message.heads.clone(),
                 reads_archive: false,
             };
-            session.ask(heads);
+            if !message.changes.is_empty() {
+                return true;
+            }
+            session.ask(message.heads.clone());
             session.reply_due = false;
             self.send_alone(socket, &[], &[]);
         } else if let Phase::Unavailable { tell_at_ms } = &mut session.phase {
@@ -62,6 +73,7 @@ impl Room {
             *tell_at_ms = Some(at);
             self.due.grace = Some(self.due.grace.map_or(at, |due| due.min(at)));
         }
+        false
     }
 
     /// Tells those whose grace is over.
@@ -122,6 +134,10 @@ impl Room {
             return;
         };
         if self.history.stored() == 0 {
+            // There is nothing to show; but what is missing can be asked for.
+            if session.reply_due && self.history.last() == 0 {
+                self.send_alone(socket, &[], &[]);
+            }
             return;
         }
         let lacks = if applies {

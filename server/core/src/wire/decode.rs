@@ -202,9 +202,12 @@ fn read_storage<'a>(d: &mut Decoder<'a>) -> Result<Option<&'a str>, CborError> {
 }
 
 fn read_versions(d: &mut Decoder<'_>) -> Result<Option<bool>, CborError> {
-    let Some(length) = (if d.datatype()? == Type::Array { d.array()? } else { None }) else {
-        return skip(d, 0).map(|()| None);
+    let length = match d.datatype()? {
+        Type::Array => d.array()?,
+        Type::Null | Type::Undefined => return skip(d, 0).map(|()| None),
+        _ => None,
     };
+    let length = length.ok_or_else(|| CborError::message("`supportedProtocolVersions` is a list of texts"))?;
     let mut fits = false;
     for index in 0..length {
         if index >= MAX_VERSIONS as u64 {
