@@ -90,7 +90,7 @@ impl Orphans {
     /// What a session's waiting changes wait for, at most `most` of it, sorted.
     #[must_use]
     pub fn missing(&self, socket: SocketId, most: usize) -> Vec<ChangeHash> {
-        if !self.held.get(&socket).is_some_and(|held| held.changes > 0) {
+        if self.count(socket) == 0 {
             return Vec::new();
         }
         let of_socket = |ids: &Vec<u64>| {

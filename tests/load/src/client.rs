@@ -1,0 +1,191 @@
+//! One connection: types at its pace, reads what others type, and answers each message as a stock client does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use automerge::sync::Message;
+use automerge::{ActorId, Change, ChangeHash};
+use fieldbook_harness::chunks;
+
+use crate::change::{Author, Basis};
+use crate::wire::{Heard, Socket};
+
+/// How long after the last key everything must have arrived.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often one who waits for the last changes looks whether they are all there.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What the people in one document know of each other's work.
+#[derive(Default)]
+pub(crate) struct Together {
+    typed: AtomicU64,
+    typing: AtomicUsize,
+}
+
+/// When and how to type; `None`: only reads.
+#[derive(Clone)]
+pub(crate) struct Pace {
+    pub(crate) interval: Duration,
+    pub(crate) first: Duration,
+    pub(crate) duration: Duration,
+}
+
+/// What one connection has seen.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Letters typed.
+    pub(crate) typed: u64,
+    /// Changes of others that arrived.
+    pub(crate) delivered: u64,
+    /// Changes of others that did not arrive.
+    pub(crate) lost: u64,
+    /// Changes that arrived again.
+    pub(crate) again: u64,
+    /// From a key to its arrival, in microseconds.
+    pub(crate) latencies_us: Vec<u32>,
+    /// Bytes received while typing went on.
+    pub(crate) down: u64,
+    /// Bytes sent while typing went on.
+    pub(crate) up: u64,
+}
+
+pub(crate) struct Client {
+    socket: Socket,
+    document: String,
+    author: Author,
+    together: Arc<Together>,
+    pace: Option<Pace>,
+    epoch: Instant,
+    common: Vec<ChangeHash>,
+    sequences: HashMap<ActorId, u64>,
+    seen: Seen,
+}
+
+impl Client {
+    /// Joins and opens the document.
+    pub(crate) async fn open(url: &str, basis: &Basis, together: Arc<Together>, pace: Option<Pace>) -> Result<Self> {
+        let mut socket = Socket::join(url).await?;
+        socket
+            .say("sync", &basis.document, &basis.heads, &basis.heads, Vec::new())
+            .await?;
+        loop {
+            match tokio::time::timeout(PATIENCE, socket.hear()).await?? {
+                Heard::Sync(_) => break,
+                Heard::Unavailable => bail!("{} is not there for us", basis.document),
+                Heard::Other => {}
+            }
+        }
+        together.typing.fetch_add(usize::from(pace.is_some()), Ordering::SeqCst);
+        Ok(Self {
+            socket,
+            document: basis.document.clone(),
+            author: Author::new(basis),
+            together,
+            pace,
+            epoch: Instant::now(),
+            common: basis.heads.clone(),
+            sequences: HashMap::new(),
+            seen: Seen::default(),
+        })
+    }
+
+    /// Types and reads until everybody's work has arrived. Times count from `epoch`, the same for all.
+    pub(crate) async fn work(mut self, epoch: Instant) -> Result<Seen> {
+        self.epoch = epoch;
+        let before = (self.socket.down, self.socket.up);
+        if let Some(pace) = self.pace.clone() {
+            self.type_and_read(epoch, &pace).await?;
+            self.together.typing.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.read_the_rest().await?;
+        self.seen.down = self.socket.down - before.0;
+        self.seen.up = self.socket.up - before.1;
+        Ok(self.seen)
+    }
+
+    async fn type_and_read(&mut self, epoch: Instant, pace: &Pace) -> Result<()> {
+        let end = epoch + pace.duration;
+        let mut keys = tokio::time::interval_at((epoch + pace.first).into(), pace.interval);
+        loop {
+            tokio::select! {
+                key = keys.tick() => {
+                    if key.into_std() >= end {
+                        return Ok(());
+                    }
+                    self.type_letter().await?;
+                }
+                heard = self.socket.hear() => self.take(heard?).await?,
+            }
+        }
+    }
+
+    async fn type_letter(&mut self) -> Result<()> {
+        let change = self.author.type_letter(self.now_us());
+        self.seen.typed += 1;
+        self.together.typed.fetch_add(1, Ordering::SeqCst);
+        self.say(vec![change.raw_bytes().to_vec()]).await
+    }
+
+    async fn read_the_rest(&mut self) -> Result<()> {
+        let mut deadline = Instant::now() + PATIENCE;
+        loop {
+            if self.together.typing.load(Ordering::SeqCst) > 0 {
+                deadline = Instant::now() + PATIENCE;
+            } else {
+                let others = self.together.typed.load(Ordering::SeqCst) - self.seen.typed;
+                self.seen.lost = others - self.seen.delivered;
+                if self.seen.lost == 0 || Instant::now() > deadline {
+                    return Ok(());
+                }
+            }
+            if let Ok(heard) = tokio::time::timeout(GLANCE, self.socket.hear()).await {
+                self.take(heard?).await?;
+            }
+        }
+    }
+
+    async fn take(&mut self, heard: Heard) -> Result<()> {
+        let Heard::Sync(message) = heard else { return Ok(()) };
+        let news = self.read(&message)?;
+        self.common = message.heads;
+        // A stock client answers what brought it something; an acknowledgement of its own work draws no reply.
+        if news { self.say(Vec::new()).await } else { Ok(()) }
+    }
+
+    fn read(&mut self, message: &Message) -> Result<bool> {
+        let now = self.now_us();
+        let mut news = false;
+        for chunk in message.changes.iter().flat_map(chunks) {
+            if chunk[8] == 0 {
+                bail!("the whole document came to one who had it");
+            }
+            let change = Change::from_bytes(chunk.to_vec())?;
+            let sequence = self.sequences.entry(change.actor_id().clone()).or_default();
+            if change.seq() <= *sequence {
+                self.seen.again += 1;
+                continue;
+            }
+            *sequence = change.seq();
+            self.author.see(&change);
+            self.seen.delivered += 1;
+            self.seen
+                .latencies_us
+                .push(u32::try_from(now - change.timestamp()).unwrap_or(0));
+            news = true;
+        }
+        Ok(news)
+    }
+
+    async fn say(&mut self, changes: Vec<Vec<u8>>) -> Result<()> {
+        self.socket
+            .say("sync", &self.document, self.author.heads(), &self.common, changes)
+            .await
+    }
+
+    fn now_us(&self) -> i64 {
+        i64::try_from(self.epoch.elapsed().as_micros()).expect("a benchmark is short")
+    }
+}
