@@ -1,14 +1,15 @@
-import * as A from "@automerge/automerge/slim";
-import { type DocHandle, pmDocFromSpans, pmNodeToSpans, syncPlugin } from "@automerge/prosemirror";
+import type * as A from "@automerge/automerge/slim";
+import { type DocHandle, pmNodeToSpans } from "@automerge/prosemirror";
 import { history } from "prosemirror-history";
-import type { Node } from "prosemirror-model";
 import { type Command, EditorState, TextSelection, type Transaction } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
-import { BODY_PATH } from "~/model/document";
+import type { FieldbookDocument } from "~/model/document";
+import { Binding, writeWhole } from "./binding";
 import { carets, drawCarets, type RemoteCaret } from "./carets";
 import { type Surroundings, surroundings } from "./commands";
+import { shownOf } from "./difference";
 import { keys } from "./keys";
-import { cursorsAt } from "./positions";
+import { cursorsAt, length } from "./offsets";
 import { bodySchema } from "./schema";
 
 export interface BodyEditorOptions {
@@ -28,7 +29,7 @@ const COMPARE_AFTER_MS = 1_500;
 const REDRAW_CARETS_AFTER_MS = 120;
 
 /**
- * The editor of a body. Automerge is the truth, and ProseMirror shows it: `syncPlugin` translates each way.
+ * The editor of a body. Automerge is the truth, and ProseMirror shows it: a binding translates each way.
  * Should the translation fail, or the two drift apart, the editor is set again from the document; nothing typed is lost silently.
  */
 export class BodyEditor {
@@ -37,14 +38,19 @@ export class BodyEditor {
   #handle: DocHandle<unknown>;
   #editable: boolean;
   #people: readonly RemoteCaret[] = [];
-  #fromOthers = false;
+  #binding: Binding;
   #compareTimer: ReturnType<typeof setTimeout> | undefined;
   #caretTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: BodyEditorOptions) {
     this.#options = options;
     this.#editable = options.editable;
-    this.#handle = this.#guarded(options.handle);
+    this.#handle = options.handle;
+    this.#binding = new Binding({
+      handle: options.handle,
+      view: () => this.view,
+      onFailure: (error) => this.#recover(error, null),
+    });
     this.view = new EditorView(options.mount, {
       state: this.#freshState(),
       editable: () => this.#editable,
@@ -85,7 +91,7 @@ export class BodyEditor {
   caret(): { anchor: string; head: string } | null {
     if (!this.view.hasFocus()) return null;
     const { anchor, head } = this.view.state.selection;
-    return cursorsAt(this.#document(), { anchor, head });
+    return cursorsAt(this.#document(), this.view.state.doc, { anchor, head });
   }
 
   showCarets(people: readonly RemoteCaret[]): void {
@@ -105,14 +111,17 @@ export class BodyEditor {
 
   #dispatch(transaction: Transaction): void {
     try {
-      if (this.#fromOthers) holdCaret(transaction, this.view.state);
+      if (this.#binding.showingOthers) holdCaret(transaction, this.view.state);
       this.view.updateState(this.view.state.apply(transaction));
+      if (transaction.docChanged && length(this.view.state.doc) !== this.#bodyLength()) {
+        this.#showDocument(this.view.state.selection.head);
+      }
     } catch (error) {
       this.#recover(error, transaction);
     }
     if (transaction.docChanged) {
       this.#compareLater();
-      if (this.#fromOthers) this.#drawCaretsLater();
+      if (this.#binding.showingOthers) this.#drawCaretsLater();
     }
     if (transaction.docChanged || transaction.selectionSet || transaction.storedMarksSet) {
       this.#options.onUpdate(surroundings(this.view.state));
@@ -125,42 +134,14 @@ export class BodyEditor {
     return false;
   }
 
-  /** A handle whose listeners may fail without taking the Repo, or the other listeners, down with them. */
-  #guarded(handle: DocHandle<unknown>): DocHandle<unknown> {
-    const wrapped = new Map<unknown, Parameters<typeof handle.on>[1]>();
-    return {
-      doc: () => handle.doc(),
-      change: (edit) => handle.change(edit),
-      on: (event, listener) => {
-        const safe: typeof listener = (payload) => {
-          this.#fromOthers = true;
-          try {
-            listener(payload);
-          } catch (error) {
-            this.#recover(error, null);
-          } finally {
-            this.#fromOthers = false;
-          }
-        };
-        wrapped.set(listener, safe);
-        handle.on(event, safe);
-      },
-      off: (event, listener) => {
-        const safe = wrapped.get(listener);
-        if (safe !== undefined) handle.off(event, safe);
-        wrapped.delete(listener);
-      },
-    };
-  }
-
   #freshState(selectionAt?: number): EditorState {
-    const doc = this.#docFromAutomerge();
+    const doc = shownOf(this.#document());
     const state = EditorState.create({
       doc,
       plugins: [
         ...keys(this.#options.onLink),
         history({ newGroupDelay: 600 }),
-        syncPlugin({ adapter: bodySchema, handle: this.#handle, path: BODY_PATH }),
+        this.#binding.plugin(),
         carets(),
       ],
     });
@@ -169,23 +150,16 @@ export class BodyEditor {
     return state.apply(state.tr.setSelection(TextSelection.near(place)));
   }
 
-  #docFromAutomerge(): Node {
-    return pmDocFromSpans(bodySchema, A.spans(this.#document(), BODY_PATH));
+  #bodyLength(): number {
+    return (this.#document() as A.Doc<FieldbookDocument>).body.length;
   }
 
   /** The translation failed. If it was ours that failed, write it down as a whole; then show what the document says. */
   #recover(error: unknown, ours: Transaction | null): void {
     console.error("The editor and the document disagreed; the editor shows the document again.", error);
-    if (ours?.docChanged && !this.#fromOthers) {
+    if (ours?.docChanged && !this.#binding.showingOthers) {
       try {
-        this.#handle.change((document) => {
-          A.updateSpans(
-            document as A.Doc<unknown>,
-            BODY_PATH,
-            pmNodeToSpans(bodySchema, ours.doc),
-            bodySchema.updateSpansConfig(),
-          );
-        });
+        this.#handle.change((document) => writeWhole(document as A.Doc<unknown>, ours.doc));
       } catch (second) {
         console.error("The last edit could not be kept.", second);
       }
@@ -210,7 +184,7 @@ export class BodyEditor {
       this.#compareLater();
       return;
     }
-    const expected = JSON.stringify(pmNodeToSpans(bodySchema, this.#docFromAutomerge()));
+    const expected = JSON.stringify(pmNodeToSpans(bodySchema, shownOf(this.#document())));
     const shown = JSON.stringify(pmNodeToSpans(bodySchema, this.view.state.doc));
     if (expected === shown) return;
     console.warn("The editor had drifted from the document; it shows the document again.");

@@ -1,10 +1,9 @@
-import * as A from "@automerge/automerge/slim";
+import type * as A from "@automerge/automerge/slim";
 import { Plugin, PluginKey } from "prosemirror-state";
 import { Decoration, DecorationSet, type EditorView } from "prosemirror-view";
-import { BODY_PATH } from "~/model/document";
 import "./prose.css";
 import styles from "./editor.module.css";
-import { type BodyCursor, placesOf } from "./positions";
+import { type BodyCursor, placesOf } from "./offsets";
 
 /** Somebody else's caret, as their device told it. */
 export interface RemoteCaret {
@@ -41,9 +40,8 @@ export function drawCarets(view: EditorView, document: A.Doc<unknown>, people: r
   if (people.length === 0 && before === DecorationSet.empty) return;
   const size = view.state.doc.content.size;
   const decorations: Decoration[] = [];
-  const spans = people.length === 0 ? [] : A.spans(document, BODY_PATH);
   for (const person of people) {
-    const places = placesOf(document, spans, person);
+    const places = placesOf(document, view.state.doc, person);
     if (places === null) continue;
     decorations.push(...drawn(person, Math.min(places.anchor, size), Math.min(places.head, size)));
   }

@@ -153,12 +153,15 @@ const spec: MappedSchemaSpec = {
         },
       },
     },
+    // `inclusive` is said outright: the package reads it in two ways when it is left out.
     em: {
+      inclusive: true,
       parseDOM: [{ tag: "i" }, { tag: "em" }, { style: "font-style=italic" }],
       toDOM: () => ["em", 0],
       automerge: { markName: "em" },
     },
     strong: {
+      inclusive: true,
       parseDOM: [
         { tag: "strong" },
         // Google Docs wraps whatever is copied from it into a <b> of normal weight.
