@@ -1,5 +1,6 @@
 /** A page younger than this has nothing in it yet that a reload could disturb. */
 const FRESH_MS = 3_000;
+const RELOADED = "fieldbook.reloaded-at";
 const LOOK_FOR_UPDATES_EVERY_MS = 60 * 60 * 1_000;
 
 /**
@@ -15,7 +16,7 @@ export function registerServiceWorker(): void {
     if (hadController) reloadWhenHarmless();
   });
   // Part of a version that the server no longer has could not be loaded: only the new version will do.
-  window.addEventListener("vite:preloadError", () => location.reload());
+  window.addEventListener("vite:preloadError", reloadOnce);
   navigator.serviceWorker.register("/sw.js").then(keepUpToDate, (error: unknown) => {
     console.warn("This page will not open offline.", error);
   });
@@ -30,6 +31,14 @@ function keepUpToDate(registration: ServiceWorkerRegistration): void {
     // Without a network this fails, which does not matter.
     registration.update().catch(() => {});
   });
+}
+
+/** Once in a while: where a reload does not help, another one will not either. */
+function reloadOnce(): void {
+  const last = Number(sessionStorage.getItem(RELOADED) ?? 0);
+  if (Date.now() - last < LOOK_FOR_UPDATES_EVERY_MS) return;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.reload();
 }
 
 function reloadWhenHarmless(): void {

@@ -39,6 +39,7 @@ export class BodyEditor {
   #editable: boolean;
   #people: readonly RemoteCaret[] = [];
   #binding: Binding;
+  #toldSurroundings = "";
   #compareTimer: ReturnType<typeof setTimeout> | undefined;
   #caretTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,7 +69,7 @@ export class BodyEditor {
         click: (_view, event) => openLink(event, this.#editable),
       },
     });
-    options.onUpdate(surroundings(this.view.state));
+    this.#tellSurroundings();
   }
 
   run(command: Command): void {
@@ -124,9 +125,18 @@ export class BodyEditor {
       if (this.#binding.showingOthers) this.#drawCaretsLater();
     }
     if (transaction.docChanged || transaction.selectionSet || transaction.storedMarksSet) {
-      this.#options.onUpdate(surroundings(this.view.state));
+      this.#tellSurroundings();
       this.#tellCaret();
     }
+  }
+
+  /** Mostly a keystroke changes nothing around it; then nothing needs to be drawn. */
+  #tellSurroundings(): void {
+    const now = surroundings(this.view.state);
+    const text = JSON.stringify(now);
+    if (text === this.#toldSurroundings) return;
+    this.#toldSurroundings = text;
+    this.#options.onUpdate(now);
   }
 
   #tellCaret(): boolean {
@@ -170,7 +180,7 @@ export class BodyEditor {
   #showDocument(caretAt: number): void {
     this.view.updateState(this.#freshState(caretAt));
     this.#drawCarets();
-    this.#options.onUpdate(surroundings(this.view.state));
+    this.#tellSurroundings();
   }
 
   #compareLater(): void {
