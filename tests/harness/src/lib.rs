@@ -16,6 +16,7 @@
 //! Every wait ends with an event or fails at a deadline; nothing sleeps to let something happen.
 
 pub mod cbor;
+mod chunk;
 pub mod peer;
 pub mod replica;
 pub mod server;
@@ -24,6 +25,7 @@ pub mod trace;
 pub mod user;
 
 pub use cbor::Value;
+pub use chunk::chunks;
 pub use peer::{Peer, Unavailable, converge, converge_within, new_document_id};
 pub use server::{Setup, TestServer};
 pub use socket::{Arrival, Join, PATIENCE, RawSocket, Refused};

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Setup {
     settings: Vec<(String, String)>,
     data: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
 impl Setup {
@@ -39,6 +40,13 @@ impl Setup {
         self
     }
 
+    /// Starts with this configuration file.
+    #[must_use]
+    pub fn config(mut self, file: &Path) -> Self {
+        self.config = Some(file.to_owned());
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     pub async fn start(self) -> TestServer {
         let home = tempfile::Builder::new()
@@ -49,6 +57,7 @@ impl Setup {
         let mut server = TestServer {
             binary: binary(),
             settings: self.settings,
+            config: self.config,
             address: free(),
             home,
             data,
@@ -63,6 +72,7 @@ impl Setup {
 pub struct TestServer {
     binary: PathBuf,
     settings: Vec<(String, String)>,
+    config: Option<PathBuf>,
     address: SocketAddr,
     home: TempDir,
     data: PathBuf,
@@ -194,6 +204,11 @@ impl TestServer {
         let child = Command::new(&self.binary)
             .args(["serve", "--listen", &self.address.to_string(), "--data"])
             .arg(&self.data)
+            .args(
+                self.config
+                    .iter()
+                    .flat_map(|file| ["--config".as_ref(), file.as_os_str()]),
+            )
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log())

@@ -41,6 +41,16 @@ impl Author {
         }
     }
 
+    /// What somebody who begins now must know.
+    pub(crate) fn basis(self, document: String) -> Basis {
+        Basis {
+            document,
+            text: self.text,
+            heads: self.heads,
+            max_op: self.max_op,
+        }
+    }
+
     /// Heads of all that it has seen and typed, sorted.
     pub(crate) fn heads(&self) -> &[ChangeHash] {
         &self.heads

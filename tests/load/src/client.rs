@@ -67,20 +67,8 @@ pub(crate) struct Client {
 impl Client {
     /// Joins and opens the document.
     pub(crate) async fn open(url: &str, basis: &Basis, together: Arc<Together>, pace: Option<Pace>) -> Result<Self> {
-        let mut socket = Socket::join(url).await?;
-        socket
-            .say("sync", &basis.document, &basis.heads, &basis.heads, Vec::new())
-            .await?;
-        loop {
-            match tokio::time::timeout(PATIENCE, socket.hear()).await?? {
-                Heard::Sync(_) => break,
-                Heard::Unavailable => bail!("{} is not there for us", basis.document),
-                Heard::Other => {}
-            }
-        }
-        together.typing.fetch_add(usize::from(pace.is_some()), Ordering::SeqCst);
-        Ok(Self {
-            socket,
+        let mut client = Self {
+            socket: Socket::join(url).await?,
             document: basis.document.clone(),
             author: Author::new(basis),
             together,
@@ -89,11 +77,29 @@ impl Client {
             common: basis.heads.clone(),
             sequences: HashMap::new(),
             seen: Seen::default(),
-        })
+        };
+        client.say(Vec::new()).await?;
+        loop {
+            match tokio::time::timeout(PATIENCE, client.socket.hear()).await?? {
+                Heard::Sync(message) => {
+                    client.read(&message)?;
+                    client.common = message.heads;
+                    break;
+                }
+                Heard::Unavailable => bail!("{} is not there for us", basis.document),
+                Heard::Other => {}
+            }
+        }
+        client
+            .together
+            .typing
+            .fetch_add(usize::from(client.pace.is_some()), Ordering::SeqCst);
+        client.seen = Seen::default();
+        Ok(client)
     }
 
     /// Types and reads until everybody's work has arrived. Times count from `epoch`, the same for all.
-    pub(crate) async fn work(mut self, epoch: Instant) -> Result<Seen> {
+    pub(crate) async fn work(mut self, epoch: Instant) -> Result<(Seen, Basis)> {
         self.epoch = epoch;
         let before = (self.socket.down, self.socket.up);
         if let Some(pace) = self.pace.clone() {
@@ -103,7 +109,7 @@ impl Client {
         self.read_the_rest().await?;
         self.seen.down = self.socket.down - before.0;
         self.seen.up = self.socket.up - before.1;
-        Ok(self.seen)
+        Ok((self.seen, self.author.basis(self.document)))
     }
 
     async fn type_and_read(&mut self, epoch: Instant, pace: &Pace) -> Result<()> {

@@ -78,16 +78,16 @@ async fn main() -> Result<()> {
 }
 
 async fn measure_all(arguments: &Arguments, workload: &Workload, target: &Target) -> Result<Report> {
-    let long = match arguments.history {
+    let mut long = match arguments.history {
         Some(changes) => Some(fill::long_documents(target, arguments.documents, changes).await?),
         None => None,
     };
     let mut report = Report::default();
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
-        let empty = fill::empty_documents(target, arguments.documents).await?;
-        report.add("empty", workload.run(target, &empty).await?);
-        if let Some(long) = &long {
+        let mut empty = fill::empty_documents(target, arguments.documents).await?;
+        report.add("empty", workload.run(target, &mut empty).await?);
+        if let Some(long) = &mut long {
             report.add(
                 &format!("{} changes", arguments.history.unwrap_or_default()),
                 workload.run(target, long).await?,

@@ -69,7 +69,7 @@ impl Workload {
     }
 
     /// Measures once on these documents, whose basis moves on.
-    pub(crate) async fn run(&self, target: &Target, documents: &[Basis]) -> Result<Measured> {
+    pub(crate) async fn run(&self, target: &Target, documents: &mut [Basis]) -> Result<Measured> {
         let together: Vec<_> = documents.iter().map(|_| Arc::new(Together::default())).collect();
         let mut clients = Vec::with_capacity(self.connections);
         for number in 0..self.connections {
@@ -84,7 +84,14 @@ impl Workload {
         let mut working: JoinSet<_> = clients.into_iter().map(|client| client.work(epoch)).collect();
         let mut seen = Vec::with_capacity(self.connections);
         while let Some(done) = working.join_next().await {
-            seen.push(done??);
+            let (saw, basis) = done??;
+            seen.push(saw);
+            if let Some(document) = documents
+                .iter_mut()
+                .find(|document| document.document == basis.document)
+            {
+                *document = basis;
+            }
         }
         let took = epoch.elapsed();
         let cpu = self.cpu(target)?.saturating_sub(before);

@@ -4,7 +4,7 @@ use automerge::sync::{BloomFilter, ChunkList, Have, Message, MessageVersion};
 use automerge::{ActorId, Change, ChangeHash};
 use fieldbook_harness::replica::Replica;
 use fieldbook_harness::trace::Keystroke;
-use fieldbook_harness::{RawSocket, TestServer, new_document_id};
+use fieldbook_harness::{RawSocket, TestServer, chunks, new_document_id};
 
 /// Keystrokes that go out together at most.
 const BURST: usize = 20;
@@ -132,20 +132,4 @@ impl Writer {
         }
         self.server_heads = message.heads;
     }
-}
-
-/// Splits what may be several chunks, one after the other.
-fn chunks(mut bytes: &[u8]) -> Vec<&[u8]> {
-    let mut chunks = Vec::new();
-    while let Some(length) = bytes.get(9..) {
-        let digits = 1 + length.iter().take_while(|byte| **byte >= 0x80).count();
-        let body = length[..digits]
-            .iter()
-            .rev()
-            .fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-        let (chunk, rest) = bytes.split_at(9 + digits + body);
-        chunks.push(chunk);
-        bytes = rest;
-    }
-    chunks
 }
