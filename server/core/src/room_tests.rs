@@ -20,7 +20,9 @@ use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT};
 
 use super::*;
-use crate::wire::{self, ClientFrame};
+use crate::history::{HeadAt, RetainedFrom};
+use crate::message::SyncMessage;
+use crate::wire::{self, ClientFrame, Ephemeral, Frame};
 
 const HOME: u128 = 1;
 const ELSEWHERE: u128 = 2;

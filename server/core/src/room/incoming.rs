@@ -36,7 +36,9 @@ impl Room {
         };
         session.held.push_back(message);
         if session.busy {
-            let held: usize = session.held.iter().flat_map(|m| &m.changes).map(Bytes::len).sum();
+            // The first is being worked on; how much it may be is said elsewhere.
+            let behind = session.held.iter().skip(1);
+            let held: usize = behind.flat_map(|m| &m.changes).map(Bytes::len).sum();
             if held > self.config.limits.orphan_bytes || session.held.len() > self.config.limits.orphans {
                 self.effects.push_back(Effect::Close(socket, Closing::TooMuchHeld));
             }
@@ -76,7 +78,7 @@ impl Room {
             Ok(offer) => offer,
             Err(_) => return self.effects.push_back(Effect::Close(socket, Closing::NotAutomerge)),
         };
-        if !offer.documents.is_empty() {
+        if !offer.documents.is_empty() && offer.refused.is_none() {
             let rest = without_documents(message, &offer);
             self.ask_world(
                 socket,

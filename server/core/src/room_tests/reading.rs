@@ -153,7 +153,7 @@ fn a_newcomer_gets_archive_and_tail_in_one_piece() {
     let whole = [&archive[..], &changes[3..].concat()].concat();
     for socket in sockets {
         let message = scene.sync(socket);
-        assert_eq!(carries(&message), [whole.clone()]);
+        assert_eq!(carries(&message)[..], [&whole[..]]);
         assert_eq!(message.heads, device.heads());
         let mut newcomer = Author::new(8);
         newcomer.reads(&carries(&message));

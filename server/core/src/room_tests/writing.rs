@@ -170,6 +170,47 @@ fn a_refused_change_makes_the_session_read_only_and_it_goes_on_receiving() {
 }
 
 #[test]
+fn of_a_message_with_a_refused_change_only_what_came_before_it_is_taken() {
+    let (mut scene, mut device, ann, _) = live(&[]);
+    let [before, after] = [7, 8].map(|actor| Author::new(actor).writes("sound"));
+    let forged = Author::new(1).writes("forged");
+    let mut broken = forged.to_vec();
+    *broken.last_mut().unwrap() ^= 1;
+    let whole = device.archive();
+    scene.says(ann, device.offers(&[before.clone(), forged, after.clone()]));
+    assert!(matches!(scene.next_asked(), Some(Effect::Refused { rule: "fork", .. })));
+    assert!(matches!(scene.next_asked(), Some(Effect::Append { changes, .. }) if changes == [before]));
+    let ben = scene.joins("ben", &mut device);
+    scene.says(ben, device.offers(&[whole, broken.into(), after]));
+    assert!(matches!(
+        scene.next_asked(),
+        Some(Effect::Refused { rule: "checksum", .. })
+    ));
+    assert!(scene.next_asked().is_none(), "nor is the document taken apart");
+}
+
+#[test]
+fn too_much_that_waits_behind_a_question_closes_the_socket() {
+    let mut device = Author::new(1);
+    let changes = device.write(4);
+    let mut scene = Scene::with(
+        |config| config.limits.orphan_bytes = 100,
+        Some(loaded_with_archive(&changes, 4, 0)),
+    );
+    let ben = scene.opens("ben");
+    let large = device.write(4);
+    scene.says(ben, Author::new(2).offers(&changes));
+    scene.asked.clear();
+    scene.says(ben, device.hello());
+    assert!(scene.next_asked().is_none(), "what is being worked on does not count");
+    scene.says(ben, device.offers(&large));
+    assert!(matches!(
+        scene.next_asked(),
+        Some(Effect::Close(_, Closing::TooMuchHeld))
+    ));
+}
+
+#[test]
 fn a_stock_client_is_refused_without_frames_that_it_does_not_know() {
     let (mut scene, mut device, ann, _) = live(&[]);
     let forged = Author::new(1).writes("forged");

@@ -104,12 +104,7 @@ impl Client {
             match (kind, text, map) {
                 (1..=4, Some(text), _) => {
                     let at = rng.below(tx.length(&text) + 1);
-                    tx.splice_text(
-                        &text,
-                        at,
-                        0,
-                        *rng.pick::<&str>(&["a", "bc", "ü", "🦀", "a longer line\n"]),
-                    )?;
+                    tx.splice_text(&text, at, 0, rng.pick(&["a", "bc", "ü", "🦀", "a longer line\n"]))?;
                 }
                 (5..=6, Some(text), _) if tx.length(&text) > 0 => {
                     let at = rng.below(tx.length(&text));
@@ -117,10 +112,10 @@ impl Client {
                     tx.splice_text(&text, at, 1.min(most) as isize, "")?;
                 }
                 (7, _, Some(map)) => {
-                    tx.put_object(&map, *rng.pick(&["x", "y"]), ObjType::Map)?;
+                    tx.put_object(&map, rng.pick(&["x", "y"]), ObjType::Map)?;
                 }
-                (8, _, Some(map)) => tx.put(&map, *rng.pick(&["x", "y"]), rng.next() as i64)?,
-                _ => tx.put(ROOT, *rng.pick(&["title", "status"]), rng.below(5) as i64)?,
+                (8, _, Some(map)) => tx.put(&map, rng.pick(&["x", "y"]), rng.next() as i64)?,
+                _ => tx.put(ROOT, rng.pick(&["title", "status"]), rng.below(5) as i64)?,
             }
             Ok(())
         });

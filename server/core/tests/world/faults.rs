@@ -46,7 +46,7 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         if !connected.is_empty() {
-            let id = *self.rng.pick(&connected);
+            let id = self.rng.pick(&connected);
             self.cut(id);
         }
     }
@@ -92,7 +92,7 @@ impl World {
         if ids.is_empty() {
             return;
         }
-        let id = *self.rng.pick(&ids);
+        let id = self.rng.pick(&ids);
         let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
@@ -121,7 +121,7 @@ impl World {
         let editors: Vec<_> = (0..self.clients.len())
             .filter(|index| self.clients[*index].kind == Kind::Editor)
             .collect();
-        let (from, to) = (*self.rng.pick(&editors), *self.rng.pick(&editors));
+        let (from, to) = (self.rng.pick(&editors), self.rng.pick(&editors));
         if from != to && !self.clients[from].doc.get_heads().is_empty() {
             let mut other = self.clients[from].doc.clone();
             self.clients[to].merge(&mut other);

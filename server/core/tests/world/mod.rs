@@ -8,6 +8,7 @@ mod faults;
 mod rng;
 mod settings;
 mod store;
+mod story;
 mod verdict;
 mod watch;
 
@@ -25,6 +26,7 @@ use client::{Client, Upward};
 use rng::Rng;
 use settings::{Kind, Settings};
 use store::Store;
+pub(crate) use story::Story;
 use watch::Watch;
 
 /// One connection, from the client's first frame until the room hears that it is gone.
@@ -41,46 +43,6 @@ struct Socket {
     /// Sync messages that the client has read.
     read: u64,
     watch: Watch,
-}
-
-/// What a run came to, for those who want to compare.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Story {
-    pub(crate) changes: usize,
-    pub(crate) compactions: usize,
-    pub(crate) crashes: usize,
-    pub(crate) unloads: usize,
-    pub(crate) messages_up: usize,
-    pub(crate) messages_down: usize,
-    pub(crate) recalls: usize,
-    pub(crate) retained_read: usize,
-    pub(crate) expansions: usize,
-    pub(crate) archives_read: usize,
-    /// Messages, both ways, after the last fault and the last edit.
-    pub(crate) messages_to_quiet: usize,
-    pub(crate) steps_to_quiet: usize,
-    pub(crate) fingerprint: u64,
-}
-
-impl Story {
-    /// Two together; of what must stay small, the larger.
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            changes: self.changes + other.changes,
-            compactions: self.compactions + other.compactions,
-            crashes: self.crashes + other.crashes,
-            unloads: self.unloads + other.unloads,
-            messages_up: self.messages_up + other.messages_up,
-            messages_down: self.messages_down + other.messages_down,
-            recalls: self.recalls + other.recalls,
-            retained_read: self.retained_read + other.retained_read,
-            expansions: self.expansions + other.expansions,
-            archives_read: self.archives_read + other.archives_read,
-            messages_to_quiet: self.messages_to_quiet.max(other.messages_to_quiet),
-            steps_to_quiet: self.steps_to_quiet.max(other.steps_to_quiet),
-            fingerprint: self.fingerprint ^ other.fingerprint,
-        }
-    }
 }
 
 pub(crate) struct World {
@@ -176,7 +138,7 @@ impl World {
             Step::Store => self.store_works(),
             Step::Edit => self.edit(),
             Step::Time => {
-                let ms = *self.rng.pick(&[1, 10, 50, 200, 1_000, 6_000]);
+                let ms = self.rng.pick(&[1, 10, 50, 200, 1_000, 6_000]);
                 self.time_passes(ms);
             }
             Step::Connect(client) => self.connect(client),

@@ -51,7 +51,7 @@ impl Settings {
             crashes,
             restarts,
             store_fails,
-            burst: *rng.pick(&[1, 1, 2, 5]),
+            burst: rng.pick(&[1, 1, 2, 5]),
             room: room_config(rng),
         }
     }
@@ -60,19 +60,19 @@ impl Settings {
 fn room_config(rng: &mut Rng) -> RoomConfig {
     let timing = Timing {
         window_messages: rng.between(1, 4) as usize,
-        window_ms: *rng.pick(&[500, 5_000]),
-        unload_ms: *rng.pick(&[200, 5_000]),
+        window_ms: rng.pick(&[500, 5_000]),
+        unload_ms: rng.pick(&[200, 5_000]),
         ..Timing::default()
     };
     let compaction = if rng.percent(75) {
         Compaction {
             min_changes: rng.between(1, 12),
-            tail_share: *rng.pick(&[0.0, 0.1, 0.5]),
+            tail_share: rng.pick(&[0.0, 0.1, 0.5]),
             idle_ms: rng.between(100, 2_000),
             idle_changes: rng.between(0, 5),
             interval_ms: rng.between(0, 2_000),
             retained_changes: rng.between(0, 8) as usize,
-            retained_bytes: *rng.pick(&[0, 300, 1_000, 256 << 10]),
+            retained_bytes: rng.pick(&[0, 300, 1_000, 256 << 10]),
         }
     } else {
         Compaction::default()

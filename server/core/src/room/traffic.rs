@@ -1,0 +1,202 @@
+//! What a room is told, and what it wants done.
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use crate::access::Member;
+use crate::history::{ArchiveMeta, HeadAt, RetainedFrom};
+use crate::id::{PeerId, SocketId, UserId, WorkspaceId};
+use crate::message::SyncMessage;
+use crate::wire::{Ephemeral, Frame};
+
+/// What a room is told.
+#[derive(Debug)]
+pub enum Input {
+    /// A socket names this document for the first time.
+    Open {
+        /// The socket.
+        socket: SocketId,
+        /// Its client.
+        peer: PeerId,
+        /// Its person.
+        member: Member,
+        /// Does it take `fb` frames?
+        extended: bool,
+    },
+    /// A `sync` or `request` frame of an open session.
+    Sync {
+        /// Whose.
+        socket: SocketId,
+        /// `request` rather than `sync`.
+        request: bool,
+        /// Its message.
+        message: SyncMessage,
+    },
+    /// A stock ephemeral message; its sender is the socket's own peer.
+    Ephemeral {
+        /// Whose.
+        socket: SocketId,
+        /// What.
+        message: Ephemeral,
+    },
+    /// A device's cursor and state.
+    Presence {
+        /// Whose.
+        socket: SocketId,
+        /// What; empty: no cursor.
+        data: Bytes,
+    },
+    /// The socket is gone.
+    Left {
+        /// Which.
+        socket: SocketId,
+        /// It said goodbye, rather than being lost.
+        clean: bool,
+    },
+    /// Everything up to this position is durable.
+    Stored {
+        /// The position.
+        up_to: u64,
+    },
+    /// The last append was not made, or perhaps was not.
+    StoreFailed {
+        /// Something else is stored at that position: trying again will not help.
+        conflict: bool,
+    },
+    /// The store answers [`Effect::Recall`].
+    Recalled {
+        /// For whom.
+        socket: SocketId,
+        /// What the archive contains of what was asked.
+        archived: Vec<HeadAt>,
+        /// The retained changes, if they were asked for.
+        retained: Vec<Bytes>,
+        /// The store could not be read: the session has to begin again.
+        failed: bool,
+    },
+    /// The store answers [`Effect::ReadArchive`].
+    Archive {
+        /// Position and bytes; `None`: it could not be read.
+        read: Option<(u64, Bytes)>,
+    },
+    /// A worker answers [`Effect::Expand`].
+    Expanded {
+        /// For whom.
+        socket: SocketId,
+        /// The changes, or why there are none.
+        changes: Result<Vec<Bytes>, String>,
+    },
+    /// [`Effect::Compact`] is over.
+    Compacted {
+        /// The new archive; `None`: it was put off or failed.
+        archive: Option<ArchiveMeta>,
+    },
+    /// [`Effect::Summarise`] is over.
+    Summarised {
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// [`Room::wake_at_ms`](super::Room::wake_at_ms) has come.
+    Wake,
+}
+
+/// What is to be done in the world.
+#[derive(Debug)]
+pub enum Effect {
+    /// A frame for a socket's outbox.
+    Send(SocketId, Frame),
+    /// Make these changes durable, then say [`Input::Stored`] or [`Input::StoreFailed`].
+    Append {
+        /// If the document is new: whose it is.
+        new: Option<(WorkspaceId, UserId)>,
+        /// Position of the first.
+        first_position: u64,
+        /// The chunks.
+        changes: Vec<Bytes>,
+    },
+    /// Ask the store which of these the archive contains, and for the retained changes: [`Input::Recalled`].
+    Recall {
+        /// For whom.
+        socket: SocketId,
+        /// What.
+        hashes: Vec<ChangeHash>,
+        /// Read the retained changes too.
+        retained: bool,
+    },
+    /// Read the archive: [`Input::Archive`].
+    ReadArchive,
+    /// Have a worker take whole documents apart: [`Input::Expanded`].
+    Expand {
+        /// For whom.
+        socket: SocketId,
+        /// Document chunks, one after another.
+        chunks: Vec<Bytes>,
+    },
+    /// Make archive and tail one: [`Input::Compacted`].
+    Compact(CompactionPlan),
+    /// Bring the list's copy of the title up to date: [`Input::Summarised`].
+    Summarise {
+        /// As far as it is durable.
+        up_to: u64,
+    },
+    /// A change was refused (for the log).
+    Refused {
+        /// Whose.
+        socket: SocketId,
+        /// The rule's name.
+        rule: &'static str,
+    },
+    /// Close a socket.
+    Close(SocketId, Closing),
+}
+
+/// Why a room closes a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// A sync message carries something that is no automerge chunk.
+    NotAutomerge,
+    /// More waits to be read than is allowed.
+    TooMuchHeld,
+    /// The store could not be read.
+    CannotRead,
+    /// Somebody else wrote to the store: the room must be loaded again.
+    StoreMovedOn,
+}
+
+impl Closing {
+    /// WebSocket close code.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        match self {
+            Self::NotAutomerge => 1007,
+            Self::TooMuchHeld | Self::CannotRead => 1013,
+            Self::StoreMovedOn => 1012,
+        }
+    }
+
+    /// In words, for whoever wrote the client.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotAutomerge => "a sync message carries bytes that are no automerge chunk of an accepted type",
+            Self::TooMuchHeld => "too much of this session waits to be read; connect again and send less at once",
+            Self::CannotRead => "the document cannot be read now; connect again in a moment",
+            Self::StoreMovedOn => "the document is being loaded again; connect again",
+        }
+    }
+}
+
+/// A compaction that is due.
+#[derive(Debug)]
+pub struct CompactionPlan {
+    /// Position of the archive that is there now (0: none).
+    pub previous: u64,
+    /// Position that the new one goes to.
+    pub up_to: u64,
+    /// The heads that it must have.
+    pub heads: Vec<ChangeHash>,
+    /// What stays at hand as rows.
+    pub retained: RetainedFrom,
+    /// The changes that it has and the previous one has not.
+    pub added: Vec<HeadAt>,
+}
