@@ -1,8 +1,8 @@
 //! A stock automerge-repo client: automerge's own sync, driven as `DocSynchronizer` drives it.
 
-use automerge::sync::{Capability, Message, State, SyncDoc};
+use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc};
+use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
 use bytes::Bytes;
 use fieldbook_core::access::{Member, Role};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) forgetful: bool,
     /// Uploads whole documents, as clients do that were once told of V2.
     uploads_documents: bool,
+    /// What it forged.
+    pub(crate) forgeries: Vec<ChangeHash>,
     heard_of_it: bool,
     index: u8,
     generation: u8,
@@ -60,6 +62,7 @@ impl Client {
             dirty: false,
             forgetful: false,
             uploads_documents: rng.percent(15),
+            forgeries: Vec::new(),
             heard_of_it: false,
             index: index as u8,
             generation: 0,
@@ -177,6 +180,37 @@ impl Client {
             "S3: told heads that the message does not lead to"
         );
         self.forgetful &= !has_all || !in_order;
+    }
+
+    /// A broken change, or another one under an actor and number that are taken; once the server is known to have the
+    /// latter's original.
+    pub(crate) fn forged(&mut self, rng: &mut Rng) -> Option<Upward> {
+        let original = self.doc.get_changes(&[]).into_iter().find(|change| change.seq() == 1)?;
+        if !self.heard_of_it {
+            return None;
+        }
+        let chunk = if rng.percent(50) {
+            let mut bytes = original.raw_bytes().to_vec();
+            *bytes.last_mut()? ^= 1;
+            bytes
+        } else {
+            let mut other = Automerge::new().with_actor(original.actor_id().clone());
+            let made = other.transact::<_, (), AutomergeError>(|tx| tx.put(ROOT, "forged", rng.next() as i64));
+            self.forgeries.extend(made.unwrap().hash);
+            other.get_changes(&[])[0].raw_bytes().to_vec()
+        };
+        let message = Message {
+            heads: self.doc.get_heads(),
+            need: Vec::new(),
+            have: Vec::new(),
+            changes: ChunkList::from(vec![chunk]),
+            flags: None,
+            version: MessageVersion::V1,
+        };
+        Some(Upward {
+            request: false,
+            data: message.encode().into(),
+        })
     }
 
     pub(crate) fn save_to_disk(&mut self) {

@@ -180,9 +180,23 @@ impl World {
 
     fn edit(&mut self) {
         let index = self.rng.below(self.clients.len());
-        let rarely = self.clients[index].kind != Kind::Editor;
-        if !rarely || self.rng.percent(15) {
+        let kind = self.clients[index].kind;
+        if matches!(kind, Kind::Editor | Kind::Forger) || self.rng.percent(15) {
             self.clients[index].edit(self.settings.burst, &mut self.rng);
+        }
+        if kind == Kind::Forger && self.rng.percent(20) {
+            self.forge(index);
+        }
+    }
+
+    /// A client sends what no client should: it must be refused, and nobody else must notice.
+    fn forge(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let Some(socket) = client.socket.and_then(|id| self.sockets.get_mut(&id)) else {
+            return;
+        };
+        if let Some(upward) = client.forged(&mut self.rng) {
+            socket.up.push_back((upward, socket.read));
         }
     }
 
@@ -294,7 +308,7 @@ impl World {
         self.say(|| format!("    {}", short(&format!("{effect:?}"))));
         match effect {
             Effect::Send(socket, frame) => self.send(socket, frame),
-            Effect::Refused { rule, .. } => panic!("R4: a sound change was refused ({rule})"),
+            Effect::Refused { socket, rule } => self.refused(socket, rule),
             Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
             Effect::Close(_, why) => panic!("a socket is closed: {}", why.reason()),
             effect => {
@@ -302,6 +316,14 @@ impl World {
                 self.store.ask(effect);
             }
         }
+    }
+
+    fn refused(&mut self, socket: SocketId, rule: &str) {
+        self.story.refusals += 1;
+        let socket = self.sockets.get_mut(&socket).expect("a socket");
+        let kind = self.clients[socket.client].kind;
+        assert!(kind == Kind::Forger, "R4: a sound change was refused ({rule})");
+        socket.watch.refused = true;
     }
 
     fn count(&mut self, effect: &Effect) {

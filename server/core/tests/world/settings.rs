@@ -10,6 +10,8 @@ use super::rng::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Editor,
+    /// Writes too, and at times sends what is refused.
+    Forger,
     Viewer,
     /// From another workspace: must never learn anything.
     Stranger,
@@ -36,6 +38,9 @@ impl Settings {
         let editors = rng.between(2, 4) as usize;
         let mut kinds = vec![Kind::Editor; editors];
         kinds.extend((0..rng.between(0, 2)).map(|_| Kind::Viewer));
+        if rng.percent(25) {
+            kinds.push(Kind::Forger);
+        }
         if rng.percent(30) || kinds.len() < 3 {
             kinds.push(Kind::Stranger);
         }

@@ -13,6 +13,7 @@ pub(crate) struct Story {
     pub(crate) retained_read: usize,
     pub(crate) expansions: usize,
     pub(crate) archives_read: usize,
+    pub(crate) refusals: usize,
     /// Messages, both ways, after the last fault and the last edit.
     pub(crate) messages_to_quiet: usize,
     pub(crate) steps_to_quiet: usize,
@@ -32,6 +33,7 @@ impl Story {
             recalls: self.recalls + other.recalls,
             retained_read: self.retained_read + other.retained_read,
             expansions: self.expansions + other.expansions,
+            refusals: self.refusals + other.refusals,
             archives_read: self.archives_read + other.archives_read,
             messages_to_quiet: self.messages_to_quiet.max(other.messages_to_quiet),
             steps_to_quiet: self.steps_to_quiet.max(other.steps_to_quiet),

@@ -18,6 +18,17 @@ impl World {
         for socket in self.sockets.values_mut() {
             (socket.up_stalls, socket.down_stalls) = (false, false);
         }
+        // Who was refused something writes again when it comes back.
+        for (id, socket) in self
+            .sockets
+            .iter()
+            .map(|(id, socket)| (*id, socket.client))
+            .collect::<Vec<_>>()
+        {
+            if self.clients[socket].kind == Kind::Forger {
+                self.cut(id);
+            }
+        }
         self.say(|| "--- healed".to_owned());
         let before = self.story.messages_up + self.story.messages_down;
         self.settle();
@@ -58,7 +69,13 @@ impl World {
         );
         for change in &self.store.log {
             let kind = self.clients[maker(&change.actor)].kind;
-            assert_eq!(kind, Kind::Editor, "R5: somebody who may not write has written");
+            let writes = matches!(kind, Kind::Editor | Kind::Forger);
+            assert!(writes, "R5: somebody who may not write has written");
+            let forged = self
+                .clients
+                .iter()
+                .any(|client| client.forgeries.contains(&change.hash));
+            assert!(!forged, "R4: what was refused is stored");
         }
         for client in &mut self.clients {
             check_client(client, &stored);
@@ -113,7 +130,7 @@ impl World {
 fn check_client(client: &mut Client, stored: &Automerge) {
     let (theirs, heads) = (client.doc.get_heads(), stored.get_heads());
     match client.kind {
-        Kind::Editor => assert_eq!(theirs, heads, "R7: {} has what the store has", client.peer),
+        Kind::Editor | Kind::Forger => assert_eq!(theirs, heads, "R7: {} has what the store has", client.peer),
         Kind::Viewer => {
             let has_all = heads.iter().all(|head| client.doc.get_change_by_hash(head).is_some());
             assert!(has_all, "R7: the viewer {} has what the store has", client.peer);

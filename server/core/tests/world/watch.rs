@@ -26,6 +26,8 @@ pub(crate) struct Watch {
     delivered: HashSet<ChangeHash>,
     /// The client asked to begin (again): an answer to that need not fit the window, and may repeat changes.
     may_begin: bool,
+    /// Something of it was refused: it may not write any more.
+    pub(crate) refused: bool,
     said_read_only: bool,
 }
 
@@ -101,7 +103,7 @@ impl Watch {
             .flags
             .as_ref()
             .is_some_and(|f| f.contains(MessageFlags::READ_ONLY));
-        let first = kind == Kind::Viewer && !self.said_read_only;
+        let first = (kind == Kind::Viewer || self.refused) && !self.said_read_only;
         assert_eq!(
             read_only, first,
             "S7: READ_ONLY is said once, to those who may not write"
