@@ -56,6 +56,11 @@ impl Author {
         &self.heads
     }
 
+    /// Is it its own?
+    pub(crate) fn wrote(&self, change: &Change) -> bool {
+        *change.actor_id() == self.actor
+    }
+
     /// Takes in what another typed.
     pub(crate) fn see(&mut self, change: &Change) {
         self.heads.retain(|head| !change.deps().contains(head));

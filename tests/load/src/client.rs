@@ -169,6 +169,9 @@ impl Client {
                 bail!("the whole document came to one who had it");
             }
             let change = Change::from_bytes(chunk.to_vec())?;
+            if self.author.wrote(&change) {
+                continue; // it came along with others'
+            }
             let sequence = self.sequences.entry(change.actor_id().clone()).or_default();
             if change.seq() <= *sequence {
                 self.seen.again += 1;
