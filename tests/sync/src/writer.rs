@@ -128,7 +128,11 @@ impl Writer {
         let frame = self.socket.frame_of("sync").await;
         let message = Message::decode(frame.bytes("data")).expect("a sync message");
         for chunk in message.changes.iter().flat_map(chunks) {
-            self.arrived.push(Change::from_bytes(chunk.to_vec()).expect("a change"));
+            let change = Change::from_bytes(chunk.to_vec()).expect("a change");
+            // Its own come along with the other's when the server sends them together.
+            if change.actor_id() != self.replica.doc().get_actor() {
+                self.arrived.push(change);
+            }
         }
         self.server_heads = message.heads;
     }
