@@ -5,7 +5,7 @@ TARGET     := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 WEB        := web-client
 WEB_SOURCE := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.ts $(WEB)/*.html $(WEB)/*.json)
 # Not `npm ci`: it refuses a lock file that leaves out optional packages of other platforms.
-NPM_INSTALL := npm install --no-save --no-audit --no-fund --loglevel=error
+NPM_INSTALL := npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: run build test check bench format tools \
 	test-rust test-web test-interop test-browser check-rust check-web
