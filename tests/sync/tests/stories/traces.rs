@@ -9,8 +9,8 @@ use fieldbook_sync_tests::Writer;
 
 /// Keystrokes that one person types before another goes on.
 const TURN: usize = 2_000;
-/// Keystrokes that go out together, as with a client that sends every 100 ms (and types fast).
-const BURST: usize = 20;
+/// Keystrokes that go out together, each a change of its own: they are typed some hundred times faster than recorded.
+const BURST: usize = 50;
 /// How long a turn may take to reach everybody.
 const LONG: Duration = Duration::from_secs(60);
 
