@@ -263,18 +263,28 @@ impl History {
         }
     }
 
-    /// Puts the retained changes, read from the store, before what is in memory. Does nothing if they are there already.
+    /// Puts the retained changes, read from the store, before what is in memory. Does nothing if they are there already,
+    /// or if they are those of another archive (which may have been put in place since this one was heard of).
     pub fn recall(&mut self, retained: Vec<Change>) {
         let Some(archive) = &self.archive else { return };
         let from = &archive.retained;
         if self.base != archive.position || from.position + retained.len() as u64 != archive.position + 1 {
             return;
         }
-        self.base_heads = from.heads.iter().copied().collect();
+        let base_heads: BTreeSet<_> = from.heads.iter().copied().collect();
+        let entries: Vec<_> = retained.into_iter().map(|change| Entry::new(change, None).0).collect();
+        let mut heads = base_heads.clone();
+        for entry in &entries {
+            advance(&mut heads, entry);
+        }
+        if heads != archive.heads.iter().map(|head| head.hash).collect() {
+            return;
+        }
+        self.base_heads = base_heads;
         self.base = from.position - 1;
-        for (index, change) in retained.into_iter().enumerate().rev() {
-            self.positions.insert(change.hash, self.base + 1 + index as u64);
-            self.entries.push_front(Entry::new(change, None).0);
+        for (index, entry) in entries.into_iter().enumerate().rev() {
+            self.positions.insert(entry.hash, self.base + 1 + index as u64);
+            self.entries.push_front(entry);
         }
     }
 

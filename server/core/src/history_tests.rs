@@ -310,6 +310,8 @@ fn retained_changes_of_another_archive_are_left_out() {
     let mut history = history(&graph, 4, 2);
     history.recall(vec![change(&graph, 4)]);
     assert_eq!(history.base(), 4, "one is missing");
+    history.recall(vec![change(&graph, 5), change(&graph, 6)]);
+    assert_eq!(history.base(), 4, "as many, but of an archive that is not heard of yet");
     history.archived(archive(&graph, 6, 0));
     history.recall(vec![change(&graph, 3), change(&graph, 4)]);
     assert_eq!(history.base(), 4, "a compaction came in between");
