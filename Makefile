@@ -46,10 +46,10 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-# Tests run against the binary of the dev profile, whose dependencies are optimised. The whole workspace is built, so
-# that dependencies are built once, with the same features as for the tests.
+# Tests run against the binary of the dev profile, whose dependencies are optimised. It is built by
+# building all tests, so that dependencies are built once, with the same features.
 test-binary: $(WEB)/dist/index.html
-	$(CARGO) build --locked --workspace
+	$(CARGO) nextest run --locked --workspace --no-run
 
 .PHONY: test-binary
 
