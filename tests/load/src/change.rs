@@ -88,7 +88,7 @@ impl Author {
             start_op: NonZeroU64::new(self.max_op).expect("counted up from 0"),
             time,
             message: None,
-            deps: std::mem::replace(&mut self.heads, Vec::new()),
+            deps: std::mem::take(&mut self.heads),
             extra_bytes: Vec::new(),
             author: None,
         });

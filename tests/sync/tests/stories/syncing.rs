@@ -236,6 +236,7 @@ async fn everything_is_there_after_a_restart_and_after_unloading() {
     eve.find(&document).await.expect("it is stored");
     eve.reads(&document, "kept and").await;
     ben.reconnect().await;
+    ben.reads(&document, "kept and").await;
     ben.write(&document, " found").await;
     converge(&mut [&mut ben, &mut eve], &document).await;
     assert_eq!(eve.text(&document), "kept and found");
