@@ -70,7 +70,7 @@ export class SyncEngine {
     // The same peer id for the life of this tab: whoever comes back with it takes its old place in the roster.
     const peerId = `tab-${parseAutomergeUrl(generateAutomergeUrl()).documentId}` as PeerId;
     this.repo = new Repo({ storage, network: [this.#adapter, otherTabs], peerId });
-    this.#stopWatching = watchTheWorld(this.#adapter, () => void this.flush());
+    this.#stopWatching = watchTheWorld(this.#adapter, () => this.#pageHides());
     this.#retry = setInterval(() => {
       if (!storage.healthy.get()) void this.flush();
     }, RETRY_WRITING_MS);
@@ -122,6 +122,12 @@ export class SyncEngine {
   async stopAndClear(): Promise<void> {
     await this.stop();
     await this.storage.removeRange([]);
+  }
+
+  /** This may be the last moment of the page: what was typed goes to the device, and the others need not wait for us. */
+  #pageHides(): void {
+    void this.flush();
+    for (const open of this.#documents.values()) open.leave();
   }
 
   #receive(frame: ServerFrame): void {

@@ -34,11 +34,14 @@ export function usePresence(open: OpenDocument, editor: BodyEditor | null): () =
     };
     for (const sign of signs) document.addEventListener(sign, onSign, { passive: true, capture: true });
     document.addEventListener("visibilitychange", active);
+    // A page that comes back from the back/forward cache on iOS fires pageshow only.
+    window.addEventListener("pageshow", active);
     const idleCheck = setInterval(tell, IDLE_AFTER_MS / 4);
     active();
     return () => {
       for (const sign of signs) document.removeEventListener(sign, onSign, { capture: true });
       document.removeEventListener("visibilitychange", active);
+      window.removeEventListener("pageshow", active);
       clearInterval(idleCheck);
     };
   }, [active, tell]);
