@@ -130,8 +130,14 @@ async fn a_session_needs_a_page_of_ours_to_change_anything() {
     let ann = server.set_up("Ann").await;
     let body = json!({"kind": "account_plan", "title": "Globex"});
     let bare = send(ann.bare(reqwest::Method::POST, "/api/documents").json(&body)).await;
-    // C2, and the same for whatever changes something.
     bare.assert_problem(403, "foreign-origin");
+    // C2: the sync endpoint is as strict, before it upgrades.
+    let socket = send(
+        ann.bare(reqwest::Method::GET, "/sync")
+            .header("origin", "http://evil.example"),
+    )
+    .await;
+    socket.assert_problem(403, "foreign-origin");
     for origin in ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1"] {
         let foreign = ann
             .bare(reqwest::Method::POST, "/api/documents")
