@@ -291,8 +291,13 @@ impl Peer {
 
     /// Closes the connection in good order; the documents stay.
     pub async fn leave(&mut self) {
-        if let Some(mut link) = self.link.take() {
-            let _ = within(link.sink.close()).await;
+        let Some(mut link) = self.link.take() else { return };
+        let _ = within(link.sink.close()).await;
+        // With something unread, dropping the socket would reset the connection before the server reads the close frame.
+        while let Some(arrival) = within(link.arrivals.recv()).await {
+            if matches!(arrival, Arrival::Closed(..)) {
+                return;
+            }
         }
     }
 
