@@ -18,7 +18,7 @@ impl World {
             settings.store_fails,
             2,
             2,
-            settings.cuts.min(2),
+            settings.exoduses,
         ];
         let mut at = self.rng.next() % ways.iter().sum::<u64>();
         let way = ways.iter().position(|weight| {

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) cuts: u64,
     pub(crate) crashes: u64,
     pub(crate) restarts: u64,
+    /// How often all leave, so that the room goes too.
+    pub(crate) exoduses: u64,
     pub(crate) store_fails: u64,
     /// How many changes one edit makes at the most.
     pub(crate) burst: u64,
@@ -47,6 +49,7 @@ impl Settings {
         let calm = rng.percent(20);
         let mut often = |most: u64| if calm { 0 } else { rng.between(0, most) };
         let (cuts, crashes, restarts, store_fails) = (often(6), often(2), often(2), often(3));
+        let exoduses = if calm { 0 } else { rng.pick(&[0, 1, 2, 8]) };
         Self {
             kinds,
             creators: if rng.percent(25) { 2 } else { 1 },
@@ -55,6 +58,7 @@ impl Settings {
             cuts,
             crashes,
             restarts,
+            exoduses,
             store_fails,
             burst: rng.pick(&[1, 1, 2, 5]),
             room: room_config(rng),
