@@ -6,6 +6,8 @@ const executablePath = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
 export default defineConfig({
   testDir: "./specs",
   outputDir: "./test-results",
+  // Machines are shared; what passes only the second time is reported as flaky.
+  retries: 2,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   workers: 1,
