@@ -44,6 +44,33 @@ fn a_creators_first_sync_creates() {
 }
 
 #[test]
+fn a_creator_may_bring_the_first_changes_at_once() {
+    let mut scene = Scene::new();
+    let (mut device, ann) = (Author::new(1), scene.opens("ann"));
+    let changes = device.write(2);
+    scene.says(ann, device.offers(&changes));
+    assert!(
+        scene.hears(ann).is_empty(),
+        "R1: nothing is durable yet, and nothing is missing"
+    );
+    scene.stores();
+    let saved = scene.sync(ann);
+    assert_eq!((saved.heads, saved.changes.len()), (device.heads(), 0));
+}
+
+#[test]
+fn what_a_creator_s_first_changes_depend_on_is_asked_for() {
+    let mut scene = Scene::new();
+    let (mut device, ann) = (Author::new(1), scene.opens("ann"));
+    let changes = device.write(2);
+    scene.says(ann, device.offers(&changes[1..]));
+    assert_eq!(scene.sync(ann).need, [hash(&changes[0])]);
+    scene.says(ann, device.offers(&changes[..1]));
+    scene.stores();
+    assert_eq!(scene.sync(ann).heads, device.heads());
+}
+
+#[test]
 fn created_here_it_is_found_there_a_moment_later() {
     let mut scene = Scene::new();
     let ben = scene.opens("ben");

@@ -170,6 +170,22 @@ fn a_refused_change_makes_the_session_read_only_and_it_goes_on_receiving() {
 }
 
 #[test]
+fn a_change_that_cannot_be_read_is_refused_by_name() {
+    let (mut scene, mut device, _, _) = live(&[]);
+    let eve = scene.opens_as("eve", Role::Editor, HOME, true);
+    scene.says(eve, device.hello());
+    scene.outboxes.clear();
+    let mut broken = device.writes("title").to_vec();
+    broken[4] ^= 1; // The checksum: the contents, and so the name, are still those of the original.
+    scene.says(eve, device.offers(&[broken.into()]));
+    let [Said::Fieldbook(_, text), Said::Sync(_)] = &scene.hears(eve)[..] else {
+        panic!("told why, and answered")
+    };
+    let name = hex::encode(device.heads()[0].0);
+    assert!(text.contains("checksum") && text.contains(&name), "{text}");
+}
+
+#[test]
 fn of_a_message_with_a_refused_change_only_what_came_before_it_is_taken() {
     let (mut scene, mut device, ann, _) = live(&[]);
     let [before, after] = [7, 8].map(|actor| Author::new(actor).writes("sound"));
