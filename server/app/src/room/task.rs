@@ -107,10 +107,10 @@ impl Task {
     async fn serve(&mut self, mut room: Room) -> bool {
         loop {
             let next = self.next(&room).await;
-            let reload = self.take(&mut room, next);
+            let mut reload = self.take(&mut room, next);
             for _ in 0..BATCH {
                 let Some(next) = self.next_at_once(&room) else { break };
-                self.take(&mut room, next);
+                reload |= self.take(&mut room, next);
             }
             if reload {
                 return false;
