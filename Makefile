@@ -77,5 +77,8 @@ check-rust: $(WEB)/dist/index.html
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-check-web: $(WEB)/node_modules/.package-lock.json
+check-web: $(WEB)/node_modules/.package-lock.json tests/interop/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
+	cd $(WEB) && npm run --silent lint
 	cd $(WEB) && npm run --silent check
+	cd tests/interop && npm run --silent check
+	cd tests/browser && npm run --silent check

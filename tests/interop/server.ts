@@ -1,8 +1,8 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Repo, type PeerId, type RepoConfig } from "@automerge/automerge-repo";
+import { type PeerId, Repo, type RepoConfig } from "@automerge/automerge-repo";
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket";
 
 const PROGRAM = process.env.FIELDBOOK_BIN ?? "../../target/debug/fieldbook";
@@ -58,7 +58,9 @@ export class Server {
   }
 
   token(user: string, ...options: string[]): string {
-    return execFileSync(PROGRAM, ["token", "--data", this.data, "--user", user, ...options]).toString().trim();
+    return execFileSync(PROGRAM, ["token", "--data", this.data, "--user", user, ...options])
+      .toString()
+      .trim();
   }
 
   url(token: string): string {

@@ -42,7 +42,8 @@ export class FieldbookServer {
     child.stderr.on("data", (text: Buffer) => (this.#output += text.toString()));
     const deadline = Date.now() + START_DEADLINE_MS;
     while (!(await this.#isReady())) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`The server did not start:\n${this.#output}`);
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`The server did not start:\n${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -1,10 +1,22 @@
-import { type Browser, type BrowserContext, type BrowserContextOptions, test as base, expect, type Page } from "@playwright/test";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  test as base,
+  expect,
+  type Page,
+} from "@playwright/test";
 import { FieldbookServer } from "./server.ts";
 
 export { expect };
 
 export const DESK = { viewport: { width: 1440, height: 900 } };
-export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+export const PHONE = {
+  viewport: { width: 390, height: 844 },
+  hasTouch: true,
+  isMobile: true,
+  deviceScaleFactor: 2,
+};
 
 const PASSWORD = "correct horse battery";
 
@@ -114,13 +126,21 @@ export class World {
   }
 
   /** The first one owns the workspace; the others are invited. */
-  async person(name: string, options: BrowserContextOptions = DESK, role: "editor" | "viewer" = "editor"): Promise<Person> {
+  async person(
+    name: string,
+    options: BrowserContextOptions = DESK,
+    role: "editor" | "viewer" = "editor",
+  ): Promise<Person> {
     const owner = this.#people[0];
     const link = owner === undefined ? this.server.setupLink : await owner.invites(role);
     const person = await this.stranger(name, options);
     const secret = link.split("/").at(-1);
     await person.context.request.post(`${this.server.url}/api/invitations/${secret}/accept`, {
-      data: { name, password: PASSWORD, ...(owner === undefined ? { workspaceName: "Meridian Sales West" } : {}) },
+      data: {
+        name,
+        password: PASSWORD,
+        ...(owner === undefined ? { workspaceName: "Meridian Sales West" } : {}),
+      },
       headers: { origin: this.server.url },
       failOnStatusCode: true,
     });

@@ -62,7 +62,9 @@ test("a reload without a server keeps everything, and knows what waits", async (
   await expect(ben.firstParagraph).toContainText(" abc");
 });
 
-test("a document that is not on this device says so, and opens when the server is back", async ({ world }) => {
+test("a document that is not on this device says so, and opens when the server is back", async ({
+  world,
+}) => {
   const ann = await world.person("Ann");
   const ben = await world.person("Ben");
   const id = await ann.makesDocument("Northwind");

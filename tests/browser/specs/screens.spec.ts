@@ -17,7 +17,9 @@ async function inspect(page: Page, name: string): Promise<void> {
     await page.screenshot({ path: `screenshots/${name}-${colorScheme}.png` });
     expect(await serious(page), `${name}, ${colorScheme}`).toEqual([]);
   }
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   expect(overflow, `${name} is wider than the screen`).toBeLessThanOrEqual(0);
 }
 
@@ -36,7 +38,8 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     const { page } = ann;
     const strangers: string[] = [];
     page.on("request", (request) => {
-      if (!request.url().startsWith(world.server.url) && !request.url().startsWith("data:")) strangers.push(request.url());
+      if (!request.url().startsWith(world.server.url) && !request.url().startsWith("data:"))
+        strangers.push(request.url());
     });
 
     await page.goto(world.server.setupLink);
@@ -92,7 +95,10 @@ test("targets are large enough for a thumb", async ({ world }) => {
     ann.page.evaluate(() =>
       Array.from(document.querySelectorAll("button, a[href], input, select, textarea"))
         .filter((element) => element.getClientRects().length > 0 && !element.classList.contains("skip-link"))
-        .map((element) => ({ name: element.outerHTML.slice(0, 80), height: element.getBoundingClientRect().height }))
+        .map((element) => ({
+          name: element.outerHTML.slice(0, 80),
+          height: element.getBoundingClientRect().height,
+        }))
         .filter(({ height, name }) => height < 44 && !name.includes("title")),
     );
   expect(await small()).toEqual([]);

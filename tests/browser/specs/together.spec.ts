@@ -8,15 +8,22 @@ test("two people type in the same paragraph and see each other", async ({ world 
 
   await ann.types(" Renewal is due in March.");
   await expect(ben.firstParagraph).toContainText("Renewal is due in March.");
-  await Promise.all([ann.types(" Ann writes on.", { delay: 15 }), ben.types(" Ben does too.", { delay: 15 })]);
+  await Promise.all([
+    ann.types(" Ann writes on.", { delay: 15 }),
+    ben.types(" Ben does too.", { delay: 15 }),
+  ]);
   await expect.poll(() => ann.words()).toContain("Ben does too.");
   await expect.poll(() => ben.words()).toContain("Ann writes on.");
   expect(await ann.words()).toBe(await ben.words());
   await ann.saved();
   await ben.saved();
 
-  await expect(ann.page.getByRole("list", { name: "Also here" }).getByRole("img")).toHaveAccessibleName("Ben Castellanos");
-  await expect(ben.page.getByRole("list", { name: "Also here" }).getByRole("img")).toHaveAccessibleName("Ann Okafor");
+  await expect(ann.page.getByRole("list", { name: "Also here" }).getByRole("img")).toHaveAccessibleName(
+    "Ben Castellanos",
+  );
+  await expect(ben.page.getByRole("list", { name: "Also here" }).getByRole("img")).toHaveAccessibleName(
+    "Ann Okafor",
+  );
   await expect(ann.body.locator("[aria-hidden]").filter({ hasText: "Ben Castellanos" })).toHaveCount(1);
   await expect(ben.body.locator("[aria-hidden]").filter({ hasText: "Ann Okafor" })).toHaveCount(1);
   expect([...ann.complaints, ...ben.complaints]).toEqual([]);
@@ -40,7 +47,10 @@ test("a caret stays beside its word while somebody else types before it", async 
     });
   await expect.poll(before).toMatch(/END$/);
   await ann.page.keyboard.press("Control+Home");
-  await ann.body.locator("p").first().click({ position: { x: 2, y: 8 } });
+  await ann.body
+    .locator("p")
+    .first()
+    .click({ position: { x: 2, y: 8 } });
   await ann.page.keyboard.press("Home");
   await ann.page.keyboard.type("First this. ");
   await expect(ben.firstParagraph).toContainText("First this.");

@@ -39,7 +39,9 @@ test("says that the server can not save, and when it can again", async ({ world 
   await ann.saved();
 });
 
-test("a refused change is told, its words can be copied, and the shared version loaded", async ({ world }) => {
+test("a refused change is told, its words can be copied, and the shared version loaded", async ({
+  world,
+}) => {
   const ann = await world.person("Ann");
   await ann.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.server.url });
   const wire = await between(ann);
@@ -51,7 +53,14 @@ test("a refused change is told, its words can be copied, and the shared version 
   await ann.types(" Refused.");
   await world.server.restart();
   await ann.saved();
-  wire.say({ type: "fb", kind: "refused", documentId, hashes: ["00"], rule: "text", text: "This change is too large." });
+  wire.say({
+    type: "fb",
+    kind: "refused",
+    documentId,
+    hashes: ["00"],
+    rule: "text",
+    text: "This change is too large.",
+  });
 
   const notice = ann.page.getByRole("alert").filter({ hasText: "The server refused a change you made" });
   await expect(notice).toContainText("This change is too large.");
@@ -94,7 +103,9 @@ test("a connection that went silent is found out when the page is looked at agai
   wire.mute();
   await ben.types(" News.");
   await ben.saved();
-  await ann.page.evaluate(() => window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await ann.page.evaluate(() =>
+    window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })),
+  );
   await expect(ann.firstParagraph).toContainText("News.");
   await ann.saved();
 });

@@ -8,10 +8,17 @@ test("an input method is not disturbed by what others type in the same paragraph
   await ann.toEndOfFirstParagraph();
   const keyboard = await ann.context.newCDPSession(ann.page);
   const compose = (text: string) =>
-    keyboard.send("Input.imeSetComposition", { text, selectionStart: text.length, selectionEnd: text.length });
+    keyboard.send("Input.imeSetComposition", {
+      text,
+      selectionStart: text.length,
+      selectionEnd: text.length,
+    });
   await compose("に");
   await compose("にほ");
-  await ben.body.locator("p").first().click({ position: { x: 2, y: 8 } });
+  await ben.body
+    .locator("p")
+    .first()
+    .click({ position: { x: 2, y: 8 } });
   await ben.page.keyboard.press("Home");
   await ben.page.keyboard.type("Before. ");
   await expect(ann.firstParagraph).toContainText("Before.");
@@ -28,7 +35,8 @@ test("in a long document every keystroke counts", async ({ world }) => {
   await ann.toEndOfFirstParagraph();
   // Some twenty pages, pasted.
   await ann.body.evaluate((body) => {
-    const paragraph = "They renew in March, and want one contract for all of their sites in the north. ".repeat(4);
+    const paragraph =
+      "They renew in March, and want one contract for all of their sites in the north. ".repeat(4);
     const data = new DataTransfer();
     data.setData("text/html", `<p>${Array.from({ length: 160 }, () => paragraph).join("</p><p>")}</p>`);
     body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
@@ -48,7 +56,9 @@ test("in a long document every keystroke counts", async ({ world }) => {
     return taken.sort((a, b) => a - b);
   });
   const [median, slow] = [times[20] ?? 0, times[37] ?? 0];
-  console.log(`A keystroke among 50,000 characters: median ${median.toFixed(1)} ms, 95 % within ${slow.toFixed(1)} ms`);
+  process.stdout.write(
+    `A keystroke among 50,000 characters: median ${median.toFixed(1)} ms, 95 % within ${slow.toFixed(1)} ms\n`,
+  );
   await expect.poll(() => ann.words()).toContain("x".repeat(40));
   await ann.saved();
 });

@@ -14,5 +14,9 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 runNetworkAdapterTests(async () => ({
-  adapters: [new WebSocketClientAdapter(url), new WebSocketClientAdapter(url), new WebSocketClientAdapter(url)],
+  adapters: [
+    new WebSocketClientAdapter(url),
+    new WebSocketClientAdapter(url),
+    new WebSocketClientAdapter(url),
+  ],
 }));

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { generateAutomergeUrl, Repo, type DocHandle } from "@automerge/automerge-repo";
+import { type DocHandle, generateAutomergeUrl, Repo } from "@automerge/automerge-repo";
 import { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { peerId, Server, until } from "../server";
@@ -71,7 +71,9 @@ test("edits made while the server is away merge when it is back", async () => {
     if (doc.by) doc.by.ben = true;
   });
   await server.run();
-  await until(() => Object.keys(made.doc().by ?? {}).length === 2 && made.heads().join() === found.heads().join());
+  await until(
+    () => Object.keys(made.doc().by ?? {}).length === 2 && made.heads().join() === found.heads().join(),
+  );
   expect(found.doc().by).toEqual({ ann: true, ben: true });
 });
 
