@@ -46,6 +46,12 @@ pub enum AuthError {
     /// There is neither token nor session.
     #[error("sign in first, or send a token: Authorization: Bearer <token>")]
     Missing,
+    /// Where a token should be, nothing is.
+    #[error(
+        "the token is empty; put the one that `fieldbook token` prints after token= in the address, or after Bearer in \
+         the header Authorization"
+    )]
+    EmptyToken,
     /// The token is not good.
     #[error("the token is not good: it expired, or was made by another server; make one with `fieldbook token`")]
     InvalidToken,
@@ -70,7 +76,11 @@ pub enum AuthError {
 /// [`AuthError`]. It is a [`ResponseError`], so handlers pass it on with `?`.
 pub async fn identify(request: &HttpRequest, state: &State) -> Result<Identity, AuthError> {
     if let Some(token) = token_of(request)? {
-        return by_token(&token, state).await;
+        return if token.is_empty() {
+            Err(AuthError::EmptyToken)
+        } else {
+            by_token(&token, state).await
+        };
     }
     let Some(cookie) = request.cookie(COOKIE) else {
         return Err(AuthError::Missing);
@@ -123,12 +133,12 @@ impl Identity {
 fn token_of(request: &HttpRequest) -> Result<Option<String>, AuthError> {
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let value = value.to_str().map_err(|_| AuthError::InvalidToken)?;
-        let (scheme, token) = value.split_once(' ').ok_or(AuthError::InvalidToken)?;
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         let is_bearer = scheme.eq_ignore_ascii_case("bearer");
         return if is_bearer {
             Ok(Some(token.trim().to_owned()))
         } else {
-            Err(AuthError::InvalidToken)
+            Err(AuthError::Missing)
         };
     }
     if request.path() != SYNC_PATH {

@@ -23,6 +23,11 @@ topic! {
         tls_cert: Option<PathBuf> = None, Text("the path of a PEM file");
         /// The certificate's private key, PEM. Together with `tls_cert`, or neither.
         tls_key: Option<PathBuf> = None, Text("the path of a PEM file");
+        /// For how many seconds browsers keep to https for the server's host name once they have seen it there
+        /// (Strict-Transport-Security). 0: that is not asked of them. What a browser was told holds until that time is
+        /// over, even if this is set back to 0, and for every program and port of that name. So set it when the
+        /// certificate is there to stay: first to a few minutes, in the end to a year (31536000).
+        hsts_seconds: u32 = 0, Whole(0, 63_072_000);
         /// Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed.
         trusted_proxies: Vec<Network> = Vec::new(), Text("a list of IP addresses and networks such as 10.0.0.0/8");
         /// How long requests under way and open sockets have to finish when the server stops, in milliseconds.

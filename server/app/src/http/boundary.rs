@@ -38,7 +38,15 @@ pub async fn guard<B: MessageBody + 'static>(
         }
         _ => next.call(request).await?.map_into_boxed_body(),
     };
-    set_headers(response.headers_mut(), own.ok().as_ref());
+    let own = own.ok();
+    set_headers(response.headers_mut(), own.as_ref());
+    if own.is_some_and(|own| own.is_https()) {
+        set_hsts(response.headers_mut(), state.config.server.hsts_seconds);
+    }
+    if is_never_kept(response.request().uri()) {
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    }
     if state.is_stopping() && response.status() != actix_web::http::StatusCode::SWITCHING_PROTOCOLS {
         response
             .response_mut()
@@ -63,11 +71,19 @@ fn set_headers(headers: &mut HeaderMap, own: Option<&Origin>) {
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::CROSS_ORIGIN_OPENER_POLICY, "same-origin");
     set(header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
-    if own.is_some_and(Origin::is_https) {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
     if let Ok(policy) = HeaderValue::from_str(&content_security_policy(own)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Only for who asked for it: the promise binds the host name, and a try-out with a certificate of one's own cannot
+/// keep it.
+fn set_hsts(headers: &mut HeaderMap, seconds: u32) {
+    if seconds == 0 {
+        return;
+    }
+    if let Ok(promise) = HeaderValue::from_str(&format!("max-age={seconds}")) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, promise);
     }
 }
 
@@ -114,6 +130,11 @@ impl MessageBody for Held {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(cx)
     }
+}
+
+/// What is true now, and for who asks: no cache keeps it.
+fn is_never_kept(uri: &Uri) -> bool {
+    is_api(uri) || OPEN_TO_ANY_HOST.contains(&uri.path())
 }
 
 /// Whether an address belongs to the API: what is not found there is told as a problem, elsewhere as a page.

@@ -192,7 +192,9 @@ impl From<&AuthError> for ApiError {
     fn from(error: &AuthError) -> Self {
         let text = error.to_string();
         match error {
-            AuthError::Missing | AuthError::InvalidToken | AuthError::InvalidSession => Self::Unauthenticated(text),
+            AuthError::Missing | AuthError::EmptyToken | AuthError::InvalidToken | AuthError::InvalidSession => {
+                Self::Unauthenticated(text)
+            }
             AuthError::ForeignOrigin => Self::ForeignOrigin(text),
             AuthError::HostRefused(_) => Self::UnknownHost(text),
             AuthError::Store(error) => Self::from_store(error),

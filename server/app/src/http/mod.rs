@@ -13,6 +13,7 @@ mod readers;
 mod session;
 mod web_client;
 
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
@@ -22,6 +23,11 @@ pub use error::{ApiError, PROBLEM_JSON, Problem};
 pub use openapi::description;
 pub use rate::RateLimits;
 pub use readers::readers;
+
+/// A GET, and with it HEAD: the same answer without its body.
+fn readable() -> Route {
+    web::route().guard(Any(Get()).or(Head()))
+}
 
 /// One address and what it takes. All routes stand in these tables, so that a test can hold them against the OpenAPI
 /// description.
@@ -39,13 +45,13 @@ fn api_addresses() -> Vec<Address> {
         address(
             "/session",
             vec![
-                get(web::get().to(session::show)),
+                get(readable().to(session::show)),
                 post(web::post().to(session::create)),
                 delete(web::delete().to(session::end)),
             ],
         ),
         address("/invitations", vec![post(web::post().to(invitations::create))]),
-        address("/invitations/{secret}", vec![get(web::get().to(invitations::show))]),
+        address("/invitations/{secret}", vec![get(readable().to(invitations::show))]),
         address(
             "/invitations/{secret}/accept",
             vec![post(web::post().to(invitations::accept))],
@@ -53,11 +59,11 @@ fn api_addresses() -> Vec<Address> {
         address(
             "/documents",
             vec![
-                get(web::get().to(documents::list)),
+                get(readable().to(documents::list)),
                 post(web::post().to(documents::create)),
             ],
         ),
-        address("/documents/{id}", vec![get(web::get().to(documents::show))]),
+        address("/documents/{id}", vec![get(readable().to(documents::show))]),
         address(
             "/documents/{id}/archive",
             vec![post(web::post().to(documents::archive))],
@@ -66,7 +72,7 @@ fn api_addresses() -> Vec<Address> {
             "/documents/{id}/restore",
             vec![post(web::post().to(documents::restore))],
         ),
-        address("/openapi.json", vec![get(web::get().to(openapi::show))]),
+        address("/openapi.json", vec![get(readable().to(openapi::show))]),
     ]
 }
 
@@ -76,8 +82,8 @@ fn health_addresses() -> Vec<Address> {
         operations: vec![(Method::GET, route)],
     };
     vec![
-        address("/healthz", web::get().to(health::alive)),
-        address("/readyz", web::get().to(health::ready)),
+        address("/healthz", readable().to(health::alive)),
+        address("/readyz", readable().to(health::ready)),
     ]
 }
 
@@ -109,20 +115,22 @@ pub fn mount(services: &mut web::ServiceConfig) {
 
 /// An address that takes one method, and says so to all others.
 pub fn only(path: &'static str, method: Method, route: Route) -> Resource {
-    resource(Address {
-        path,
-        operations: vec![(method, route)],
-    })
+    taking(path, vec![method]).route(route)
 }
 
 fn resource(address: Address) -> Resource {
-    let methods: Vec<Method> = address.operations.iter().map(|(method, _)| method.clone()).collect();
+    let mut methods: Vec<Method> = address.operations.iter().map(|(method, _)| method.clone()).collect();
+    if methods.contains(&Method::GET) {
+        methods.push(Method::HEAD);
+    }
+    let routes = address.operations.into_iter().map(|(_, route)| route);
+    routes.fold(taking(address.path, methods), Resource::route)
+}
+
+/// An address that tells these methods to whoever comes with another.
+fn taking(path: &'static str, methods: Vec<Method>) -> Resource {
     let refusal = move || std::future::ready(Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods.clone())));
-    let resource = web::resource(address.path).default_service(web::to(refusal));
-    address
-        .operations
-        .into_iter()
-        .fold(resource, |resource, (_, route)| resource.route(route))
+    web::resource(path).default_service(web::to(refusal))
 }
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {

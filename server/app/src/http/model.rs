@@ -1,4 +1,5 @@
-//! What the API sends and takes. Times are milliseconds since 1970.
+//! What the API sends and takes. Times are milliseconds since 1970. A key that a body should not have is refused: it is
+//! misspelt, or meant for another version.
 
 use fieldbook_store::{Account, DocumentEntry};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,7 @@ impl Session {
 
 /// A name and its password.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
     pub name: String,
     pub password: String,
@@ -73,7 +75,7 @@ pub(super) struct WorkspaceName {
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewAccount {
     /// 1 to 64 characters; nobody else may have it, however it is written.
     #[schema(min_length = 1, max_length = 64)]
@@ -88,6 +90,7 @@ pub(super) struct NewAccount {
 
 /// For whom a link shall be.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewInvitation {
     pub role: RoleName,
 }
@@ -157,6 +160,7 @@ pub(super) struct DocumentList {
 
 /// A document to be made.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewDocument {
     pub kind: DocumentKind,
     /// 1 to 200 characters.

@@ -25,10 +25,18 @@ fn json_error(error: &JsonPayloadError, most: usize) -> ApiError {
         JsonPayloadError::ContentType => {
             ApiError::NotJson("send the body as JSON, with Content-Type: application/json".to_owned())
         }
+        JsonPayloadError::Deserialize(error) if is_about_a_key(error) => {
+            ApiError::Malformed(format!("the body: {error}"))
+        }
         JsonPayloadError::Deserialize(error) if error.is_data() => ApiError::Invalid(format!("the body: {error}")),
         JsonPayloadError::Deserialize(error) => ApiError::Malformed(format!("the body is not JSON: {error}")),
         other => ApiError::Malformed(format!("the body cannot be read: {other}")),
     }
+}
+
+/// serde tells an unknown key apart from a value that does not fit by its words alone.
+fn is_about_a_key(error: &serde_json::Error) -> bool {
+    error.is_data() && error.to_string().starts_with("unknown field ")
 }
 
 fn path_error(error: &PathError) -> Error {

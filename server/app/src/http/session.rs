@@ -104,7 +104,6 @@ pub(super) fn answer(
     role: RoleName,
     state: &State,
 ) -> HttpResponse {
-    response.insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"));
     response.json(Session::new(account, role, state.storage_id.as_str()))
 }
 

@@ -4,7 +4,7 @@ use crate::people::{TestServer, send};
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
-    let server = TestServer::start().await;
+    let server = TestServer::start_with(|config| config.server.hsts_seconds = 300).await;
     let stranger = server.stranger();
     let own = server.server.addr();
     for path in ["/", "/api/session", "/api/nothing", "/healthz", "/no/such/file.js"] {
@@ -49,6 +49,7 @@ async fn a_name_that_may_be_an_attackers_is_refused() {
 async fn behind_a_proxy_with_tls_cookies_and_headers_are_for_tls() {
     let server = TestServer::start_with(|config| {
         config.server.public_url = "https://fieldbook.example".parse().ok();
+        config.server.hsts_seconds = 300;
     })
     .await;
     let link = server.server.setup_link().unwrap();
@@ -67,7 +68,7 @@ async fn behind_a_proxy_with_tls_cookies_and_headers_are_for_tls() {
     let answer = send(accept("https://fieldbook.example")).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert!(answer.header("set-cookie").contains("Secure"));
-    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(answer.header("strict-transport-security"), "max-age=300");
     assert!(
         answer
             .header("content-security-policy")

@@ -1,7 +1,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::people::{TestServer, send};
+use crate::people::{Answer, PASSWORD, TestServer, send};
 
 #[tokio::test]
 async fn what_the_api_does_not_have_is_told_as_a_problem() {
@@ -18,7 +18,7 @@ async fn a_method_that_is_not_taken_is_told_with_those_that_are() {
     let stranger = server.stranger();
     let answer = send(stranger.request(Method::PUT, "/api/session")).await;
     answer.assert_problem(405, "method-not-allowed");
-    assert_eq!(answer.header("allow"), "GET, POST, DELETE");
+    assert_eq!(answer.header("allow"), "GET, POST, DELETE, HEAD");
     send(stranger.request(Method::POST, "/healthz"))
         .await
         .assert_problem(405, "method-not-allowed");
@@ -50,6 +50,85 @@ async fn a_body_that_cannot_be_read_is_told() {
     send(stranger.request(Method::POST, "/api/session"))
         .await
         .assert_problem(415, "not-json");
+}
+
+#[tokio::test]
+async fn a_key_that_a_body_should_not_have_is_refused_by_name() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let bodies = [
+        (
+            "/api/documents",
+            json!({"kind": "account_plan", "title": "Globex", "titel": "x"}),
+        ),
+        ("/api/invitations", json!({"role": "editor", "titel": "x"})),
+        (
+            "/api/invitations/s/accept",
+            json!({"name": "Ben", "password": PASSWORD, "titel": "x"}),
+        ),
+        (
+            "/api/session",
+            json!({"name": "Ann", "password": PASSWORD, "titel": "x"}),
+        ),
+    ];
+    for (path, body) in bodies {
+        let answer = ann.post(path, body).await;
+        answer.assert_problem(400, "malformed");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("unknown field `titel`, expected "), "{path}: {detail}");
+    }
+    assert!(ann.titles(false).await.is_empty());
+}
+
+#[tokio::test]
+async fn no_cache_keeps_what_the_api_says() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let made = ann.create("account_plan", "Globex").await;
+    let document = format!("/api/documents/{}", made["id"].as_str().unwrap());
+    for path in [
+        "/api/session",
+        "/api/documents",
+        &document,
+        "/api/openapi.json",
+        "/api/nothing",
+        "/healthz",
+    ] {
+        assert_eq!(ann.get(path).await.header("cache-control"), "no-store", "{path}");
+    }
+    let away = ann.post(&format!("{document}/archive"), json!({})).await;
+    assert_eq!((away.status.as_u16(), away.header("cache-control")), (204, "no-store"));
+    assert_eq!(
+        ann.get("/").await.header("cache-control"),
+        "no-cache",
+        "a page may be asked for again"
+    );
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let headers = |answer: &Answer| {
+        let mut headers = answer.headers.clone();
+        headers.remove("date");
+        headers
+    };
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/api/session",
+        "/api/documents",
+        "/api/openapi.json",
+        "/api/documents/x",
+    ] {
+        let (get, head) = (ann.get(path).await, send(ann.request(Method::HEAD, path)).await);
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        assert_eq!(headers(&head), headers(&get), "{path}");
+        assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
+    }
+    let accept = send(ann.request(Method::HEAD, "/api/invitations/s/accept")).await;
+    assert_eq!((accept.status.as_u16(), accept.header("allow")), (405, "POST"));
 }
 
 #[tokio::test]

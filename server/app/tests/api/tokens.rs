@@ -131,6 +131,26 @@ async fn a_token_in_the_query_counts_for_sync_only() {
 }
 
 #[tokio::test]
+async fn what_is_no_token_at_all_is_told_apart_from_one_that_is_not_good() {
+    let server = TestServer::start().await;
+    let stranger = server.stranger();
+    let says = |answer: crate::people::Answer, words: &str| {
+        answer.assert_problem(401, "unauthenticated");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(words), "{detail}");
+    };
+    says(stranger.get("/sync?token=").await, "the token is empty");
+    for value in ["Bearer", "Bearer "] {
+        says(bearer(&stranger, value).await, "the token is empty");
+    }
+    says(
+        bearer(&stranger, "Basic QW5uOng=").await,
+        "Authorization: Bearer <token>",
+    );
+    says(stranger.get("/sync?token=x").await, "the token is not good");
+}
+
+#[tokio::test]
 async fn sync_by_cookie_is_for_pages_of_ours() {
     let server = TestServer::start().await;
     let ann = server.set_up("Ann").await;
