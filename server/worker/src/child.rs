@@ -21,7 +21,7 @@ pub(crate) const HEADER_BYTES: usize = 24;
 /// When the pipes break or the limits cannot be set.
 pub fn run_child(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut header = [0; HEADER_BYTES];
-    input.read_exact(&mut header)?;
+    input.read_exact(&mut header).map_err(no_job)?;
     let [memory_bytes, cpu_seconds, length] = decode_header(&header);
     limit(memory_bytes, cpu_seconds)?;
 
@@ -32,6 +32,14 @@ pub fn run_child(mut input: impl Read, mut output: impl Write) -> io::Result<()>
     output.write_all(&(answer.len() as u64).to_be_bytes())?;
     output.write_all(&answer)?;
     output.flush()
+}
+
+/// Only who starts the child by hand sees this.
+fn no_job(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "standard input ended before there was a job"),
+        _ => error,
+    }
 }
 
 pub(crate) fn encode_header(numbers: [u64; 3]) -> [u8; HEADER_BYTES] {

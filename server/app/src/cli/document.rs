@@ -10,7 +10,7 @@ use fieldbook_worker::{Job, Outcome, Workers};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::{Export, Failure};
+use super::{Export, Failure, no_data};
 use crate::config::Config;
 use crate::startup::{has_data, open_store, workers};
 
@@ -75,11 +75,7 @@ pub(super) async fn export(config: &Config, arguments: &Export) -> Result<(), Fa
 async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
     let folder = &config.server.data;
     if !has_data(folder) {
-        let words = format!(
-            "there is no Fieldbook data in {}; say where it is: --data DIR",
-            folder.display()
-        );
-        return Err(Failure::Failed(words));
+        return Err(no_data(folder));
     }
     Ok(open_store(folder).await?)
 }

@@ -5,7 +5,8 @@ mod serve;
 mod token;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -148,10 +149,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn worker() -> ExitCode {
-    match fieldbook_worker::run_child(std::io::stdin().lock(), std::io::stdout().lock()) {
+    let input = std::io::stdin();
+    let done = if input.is_terminal() {
+        Err(std::io::Error::other("standard input is a terminal"))
+    } else {
+        fieldbook_worker::run_child(input.lock(), std::io::stdout().lock())
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fieldbook worker is started by the server, which gives it its job: {error}");
+            eprintln!(
+                "`fieldbook worker` is not to be started by hand: the server starts it, and gives it a document to \
+                 read on standard input ({error}). To read documents, use `fieldbook verify` or `fieldbook export`"
+            );
             ExitCode::from(FAILED)
         }
     }
@@ -161,10 +171,13 @@ fn perform(command: Command) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Serve(serve) => serve::serve(read_config(&serve.place, &serve.flags())?).await,
-            Command::Token(token) => token::token(&read_config(&token.place, &[])?, &token).await,
-            Command::Verify(place) => document::verify(&read_config(&place, &[])?).await,
-            Command::Export(export) => document::export(&read_config(&export.place, &[])?, &export).await,
+            Command::Serve(serve) => {
+                let sources = serve.place.sources(serve.flags());
+                serve::serve(serve.place.config(&sources)?, &sources.strays()).await
+            }
+            Command::Token(token) => token::token(&token.place.config_alone()?, &token).await,
+            Command::Verify(place) => document::verify(&place.config_alone()?).await,
+            Command::Export(export) => document::export(&export.place.config_alone()?, &export).await,
             Command::Worker => Ok(()),
         }
     })
@@ -191,14 +204,31 @@ impl Serve {
     }
 }
 
-fn read_config(place: &Place, flags: &[Flag]) -> Result<Config, Failure> {
-    let sources = Sources::of_process(place.config.clone(), flags.to_vec());
-    let mut config = Config::load(&sources).map_err(|error| Failure::Misused(error.to_string()))?;
-    if let Some(data) = &place.data {
-        // Not through the text of a flag: a path need not be Unicode.
-        config.server.data.clone_from(data);
+impl Place {
+    fn sources(&self, flags: Vec<Flag>) -> Sources {
+        Sources::of_process(self.config.clone(), flags)
     }
-    Ok(config)
+
+    fn config(&self, sources: &Sources) -> Result<Config, Failure> {
+        let mut config = Config::load(sources).map_err(|error| Failure::Misused(error.to_string()))?;
+        if let Some(data) = &self.data {
+            // Not through the text of a flag: a path need not be Unicode.
+            config.server.data.clone_from(data);
+        }
+        Ok(config)
+    }
+
+    /// For commands that have no flags of their own for settings.
+    fn config_alone(&self) -> Result<Config, Failure> {
+        self.config(&self.sources(Vec::new()))
+    }
+}
+
+fn no_data(folder: &Path) -> Failure {
+    let folder = folder.display();
+    Failure::Failed(format!(
+        "there is no Fieldbook data in {folder}; check --data, or start `fieldbook serve --data {folder}` once"
+    ))
 }
 
 #[cfg(test)]

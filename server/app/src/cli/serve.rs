@@ -7,9 +7,16 @@ use crate::config::Config;
 use crate::startup::Server;
 use crate::telemetry;
 
-/// Serves until it is told to stop.
-pub(super) async fn serve(config: Config) -> Result<(), Failure> {
+/// Serves until it is told to stop. `strays` are variables that look like ours and set nothing.
+pub(super) async fn serve(config: Config, strays: &[&str]) -> Result<(), Failure> {
     telemetry::start(&config.log);
+    if !strays.is_empty() {
+        let names = strays.join(", ");
+        tracing::warn!(
+            names,
+            "variables that set nothing: settings are named FIELDBOOK_<SECTION>__<KEY>"
+        );
+    }
     let mut signals = Signals::listen()?;
     let server = Server::start(config).await?;
     if let Err(error) = announce(&server) {

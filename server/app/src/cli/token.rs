@@ -5,7 +5,7 @@ use fieldbook_store::sqlite::SqliteStore;
 use fieldbook_store::{Account, Directory, Role, StoreError, Workspace};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, Token};
+use super::{Failure, Token, no_data};
 use crate::auth::{RoleName, TokenKey, check_name, now_ms};
 use crate::config::Config;
 use crate::startup::{first_workspace, open_store};
@@ -15,6 +15,10 @@ const LONGEST_SECONDS: u64 = 3_650 * 86_400;
 /// Makes the user if need be, and prints a token.
 pub(super) async fn token(config: &Config, arguments: &Token) -> Result<(), Failure> {
     let name = check_name(&arguments.user, "the user's name")?;
+    // A folder that is there may be one that the first start has yet to fill; one that is not there is mistyped.
+    if !config.server.data.is_dir() {
+        return Err(no_data(&config.server.data));
+    }
     let store = open_store(&config.server.data).await?;
     let account = account(&store, &name, arguments).await?;
     let role = arguments

@@ -49,20 +49,32 @@ impl Sources {
             flags,
         }
     }
+
+    /// Variables whose names begin like ours and that set nothing. They need not be mistakes: orchestrators set names
+    /// like `FIELDBOOK_PORT` and `FIELDBOOK_SERVICE_HOST` for a service that is called fieldbook.
+    #[must_use]
+    pub fn strays(&self) -> Vec<&str> {
+        let names = self.environment.iter().map(|(name, _)| name.as_str());
+        let mut strays: Vec<&str> = names
+            .filter(|name| name.strip_prefix(PREFIX).is_some_and(|rest| !rest.contains("__")))
+            .collect();
+        strays.sort_unstable();
+        strays
+    }
 }
 
 /// Puts all layers over `config`; what is wrong goes to `mistakes`.
 pub(super) fn apply(config: &mut Config, sources: &Sources, mistakes: &mut Vec<Mistake>) {
     apply_file(config, sources.file.as_deref(), mistakes);
     for (variable, value) in &sources.environment {
-        // Without `__` it is not ours: orchestrators set names like FIELDBOOK_PORT and FIELDBOOK_SERVICE_HOST for a
-        // service that is called fieldbook.
-        let Some((section, key)) = variable.strip_prefix(PREFIX).and_then(|name| name.split_once("__")) else {
+        let Some(name) = variable.strip_prefix(PREFIX).map(str::to_ascii_lowercase) else {
             continue;
         };
-        let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
         let place = || Place::Environment(variable.clone());
-        set(config, (&section, &key), &Given::Text(value), value, place, mistakes);
+        match name.split_once("__") {
+            Some(setting) => set(config, setting, &Given::Text(value), value, place, mistakes),
+            None => mistakes.extend(too_few_underscores(&name, place)),
+        }
     }
     for Flag { flag, setting, value } in &sources.flags {
         set(
@@ -74,6 +86,20 @@ pub(super) fn apply(config: &mut Config, sources: &Sources, mistakes: &mut Vec<M
             mistakes,
         );
     }
+}
+
+/// A variable that would be a setting if section and key stood apart by two underscores is meant to be one.
+fn too_few_underscores(name: &str, place: impl FnOnce() -> Place) -> Option<Mistake> {
+    let keys = Config::keys();
+    let meant = keys
+        .iter()
+        .find(|key| format!("{}_{}", key.section, key.name) == name)?;
+    let meant = format!("{PREFIX}{}__{}", meant.section, meant.name).to_ascii_uppercase();
+    Some(Mistake::Unknown {
+        name: name.to_owned(),
+        place: place(),
+        suggestion: format!("did you mean {meant}?"),
+    })
 }
 
 fn apply_file(config: &mut Config, named: Option<&Path>, mistakes: &mut Vec<Mistake>) {
@@ -125,25 +151,11 @@ fn apply_section(
     value: &Spanned<DeValue<'_>>,
     mistakes: &mut Vec<Mistake>,
 ) {
-    let name: &str = section.get_ref();
-    let Some(keys) = value.get_ref().as_table() else {
-        let suggestion = format!("settings stand in a section: {}", section_names());
-        mistakes.push(Mistake::Unknown {
-            name: name.to_owned(),
-            place: file.place(section),
-            suggestion,
-        });
-        return;
+    let keys = match known_table(file, section, value) {
+        Ok(keys) => keys,
+        Err(mistake) => return mistakes.push(mistake),
     };
-    if !SECTIONS.iter().any(|known| known.name == name) {
-        let suggestion = suggest_section(name);
-        mistakes.push(Mistake::Unknown {
-            name: format!("[{name}]"),
-            place: file.place(section),
-            suggestion,
-        });
-        return;
-    }
+    let name: &str = section.get_ref();
     for (key, value) in keys {
         let found = &file.text[value.span()];
         set(
@@ -155,6 +167,36 @@ fn apply_section(
             mistakes,
         );
     }
+}
+
+/// The settings of a section that there is.
+fn known_table<'a, 'i>(
+    file: &File<'_>,
+    section: &Spanned<std::borrow::Cow<'_, str>>,
+    value: &'a Spanned<DeValue<'i>>,
+) -> Result<&'a DeTable<'i>, Mistake> {
+    let name: &str = section.get_ref();
+    let place = file.place(section);
+    let is_known = SECTIONS.iter().any(|known| known.name == name);
+    Err(match value.get_ref().as_table() {
+        Some(keys) if is_known => return Ok(keys),
+        Some(_) => Mistake::Unknown {
+            name: format!("[{name}]"),
+            place,
+            suggestion: suggest_section(name),
+        },
+        None if is_known => Mistake::NotAllowed {
+            name: name.to_owned(),
+            place,
+            found: format!("a value ({})", value.get_ref().type_str()),
+            allowed: format!("a table: a line [{name}], and its settings below that line"),
+        },
+        None => Mistake::Unknown {
+            name: name.to_owned(),
+            place,
+            suggestion: format!("settings stand in a section: {}", section_names()),
+        },
+    })
 }
 
 fn set(

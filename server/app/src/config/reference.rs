@@ -19,7 +19,8 @@ Every setting has a default, so a server needs no configuration file. What is gi
 4. flags: `--listen`, `--data`, `--public-url`, `--tls-cert`, `--tls-key`.
 
 A mistake stops the start with a line that names the setting, where it stands and what is allowed. A setting that does
-not exist is a mistake too.
+not exist is a mistake too. Variables that begin with `FIELDBOOK_` and have no `__` set nothing: one that would be a
+setting with two underscores is a mistake, the others are named in a warning when the server starts.
 
 ```toml
 [server]

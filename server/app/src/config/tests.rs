@@ -149,15 +149,43 @@ fn a_name_that_is_not_known_gets_a_suggestion() {
 }
 
 #[test]
-fn variables_without_a_section_are_not_ours() {
-    assert!(
-        load(
-            "",
-            &[("FIELDBOOK_PORT", "tcp://10.0.0.1:80"), ("PATH", "/bin")],
-            Vec::new()
-        )
-        .is_ok()
+fn a_section_that_is_no_table_is_told_as_such() {
+    assert_eq!(
+        told(load_file("# first\nserver = 3\n")),
+        "server in fieldbook.toml, line 2: a value (integer) is not allowed; allowed: a table: a line [server], and \
+         its settings below that line"
     );
+    assert!(
+        told(load_file("\n[[limits]]\nmailbox = 3\n")).contains("limits in fieldbook.toml, line 2: a value (array)")
+    );
+}
+
+#[test]
+fn a_variable_with_one_underscore_too_few_is_a_mistake() {
+    assert_eq!(
+        told(load("", &[("FIELDBOOK_SERVER_PUBLIC_URL", "https://a")], Vec::new())),
+        "server_public_url in the environment variable FIELDBOOK_SERVER_PUBLIC_URL: there is no such setting; did you \
+         mean FIELDBOOK_SERVER__PUBLIC_URL?"
+    );
+}
+
+#[test]
+fn other_variables_that_begin_like_ours_are_strays() {
+    let variables = [
+        ("FIELDBOOK_SERVICE_HOST", "10.0.0.1"),
+        ("FIELDBOOK_PORT", "tcp://10.0.0.1:80"),
+        ("FIELDBOOK_LOG__FORMAT", "json"),
+        ("PATH", "/bin"),
+    ];
+    assert!(load("", &variables, Vec::new()).is_ok());
+    let sources = Sources {
+        environment: variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect(),
+        ..Sources::default()
+    };
+    assert_eq!(sources.strays(), ["FIELDBOOK_PORT", "FIELDBOOK_SERVICE_HOST"]);
 }
 
 #[test]

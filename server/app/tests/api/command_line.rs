@@ -51,6 +51,22 @@ fn tokens_are_made_while_the_server_runs() {
 }
 
 #[test]
+fn a_token_for_a_mistyped_folder_is_refused_and_nothing_is_made() {
+    let folder = folder();
+    let mistyped = folder.path().join("dtaa");
+    let refused = on(&mistyped, "token", &["--user", "Ann"]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    let place = mistyped.display();
+    assert_eq!(
+        said(&refused),
+        format!("there is no Fieldbook data in {place}; check --data, or start `fieldbook serve --data {place}` once")
+    );
+    assert!(!mistyped.exists());
+    std::fs::create_dir(&mistyped).unwrap();
+    assert!(on(&mistyped, "token", &["--user", "Ann"]).status.success());
+}
+
+#[test]
 fn a_token_changes_nobodys_role_or_workspace() {
     let folder = folder();
     let role_of = |more: &[&str]| {
@@ -169,7 +185,11 @@ fn what_is_asked_for_wrongly_is_told() {
     );
     let nothing = on(folder.path(), "verify", &[]);
     assert_eq!(nothing.status.code(), Some(1));
-    assert!(said(&nothing).contains("--data DIR"), "{}", said(&nothing));
+    assert!(
+        said(&nothing).starts_with("there is no Fieldbook data in "),
+        "{}",
+        said(&nothing)
+    );
 
     let mistaken = fieldbook()
         .env("FIELDBOOK_LIMITS__FRAME_BYTES", "1")
@@ -188,6 +208,32 @@ fn what_is_asked_for_wrongly_is_told() {
         said(&flags).contains("in the flag --listen") && said(&flags).contains("server.tls_key"),
         "{}",
         said(&flags)
+    );
+}
+
+#[test]
+fn a_worker_started_by_hand_says_what_to_do_instead() {
+    let worker = run(&["worker"]);
+    assert_eq!((worker.status.code(), worker.stdout.len()), (Some(1), 0));
+    let words = said(&worker);
+    assert!(words.contains("standard input ended before there was a job"), "{words}");
+    assert!(words.contains("fieldbook verify"), "{words}");
+}
+
+#[test]
+fn variables_that_set_nothing_are_named_at_the_start() {
+    let folder = folder();
+    let log = folder.path().join("log");
+    let variables = [("FIELDBOOK_DATA", "/elsewhere"), ("FIELDBOOK_LOG__FILTER", "warn")];
+    let file = std::fs::File::create(&log).unwrap();
+    let serving = Serving::start_with(&folder.path().join("data"), 1, &variables, file.into());
+    assert_eq!(serving.stop(), Some(0));
+    let log = std::fs::read_to_string(log).unwrap();
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("FIELDBOOK_DATA")).collect();
+    assert_eq!(warned.len(), 1, "{log}");
+    assert!(
+        !log.contains("FIELDBOOK_LOG__FILTER") && !log.contains("/elsewhere"),
+        "{log}"
     );
 }
 
