@@ -1,26 +1,20 @@
 //! A model of a stock client, driven by the test: it does nothing of its own accord.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+mod convergence;
+mod link;
+mod reading;
 
-use automerge::sync::Message as SyncMessage;
+use std::collections::{BTreeMap, VecDeque};
+
 use automerge::{ActorId, Automerge, ChangeHash};
-use futures_util::future::select_all;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::cbor::Value;
 use crate::replica::Replica;
-use crate::socket::{Arrival, Join, PATIENCE, addressed, arrival, within};
+use crate::socket::{Join, addressed, within};
 use crate::user::TestUser;
 
-type Stream = WebSocketStream<TcpStream>;
+pub use convergence::{converge, converge_within};
+use link::Link;
 
 /// The server has no such document for this user.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,15 +33,6 @@ pub struct Peer {
     pub fb: VecDeque<Value>,
     /// The storage id that the server gave.
     pub storage_id: String,
-}
-
-struct Link {
-    sink: SplitSink<Stream, Message>,
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
-    reading: watch::Sender<bool>,
-    reader: JoinHandle<()>,
-    server_id: String,
-    closed: Option<(Option<u16>, String)>,
 }
 
 impl Peer {
@@ -185,103 +170,16 @@ impl Peer {
     /// Sends any frame. Into a lost connection it goes unheard, as with a stock client.
     pub async fn send_frame(&mut self, frame: &Value) {
         if let Some(link) = &mut self.link {
-            let _ = within(link.sink.send(Message::Binary(frame.encode().into()))).await;
+            link.send(frame).await;
         }
-    }
-
-    // --- reading
-
-    /// Takes in what has arrived, applies it in one batch per document, and answers.
-    pub async fn pump(&mut self) {
-        while let Some(arrival) = self.link.as_mut().and_then(|link| link.arrivals.try_recv().ok()) {
-            self.take(arrival).await;
-        }
-        let documents: Vec<String> = self.replicas.keys().cloned().collect();
-        for document in documents {
-            if self.replica_mut(&document).apply_inbox() {
-                self.send(&document).await;
-            }
-        }
-    }
-
-    /// Reads and answers until this holds.
-    pub async fn until(&mut self, what: &str, holds: impl FnMut(&Self) -> bool) {
-        self.until_within(PATIENCE, what, holds).await;
-    }
-
-    /// Reads and answers until this holds, with a deadline of one's own.
-    pub async fn until_within(&mut self, patience: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        let deadline = Instant::now() + patience;
-        loop {
-            self.pump().await;
-            if holds(self) {
-                return;
-            }
-            if timeout_at(deadline, self.arrive()).await.is_err() {
-                panic!("{}: waited {patience:?} in vain for {what}", self.join.peer_id);
-            }
-        }
-    }
-
-    /// Reads and answers for this long, whatever comes. Only to show that something does *not* come.
-    pub async fn listen(&mut self, time: Duration) {
-        let deadline = Instant::now() + time;
-        loop {
-            self.pump().await;
-            if timeout_at(deadline, self.arrive()).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Until the server has acknowledged every change of its own.
-    pub async fn saved(&mut self, document: &str) {
-        self.until("acknowledgement (S5)", |peer| {
-            peer.replica(document).unsaved().is_empty()
-        })
-        .await;
-    }
-
-    /// Until its text is this.
-    pub async fn reads(&mut self, document: &str, text: &str) {
-        self.until(&format!("the text {text:?}"), |peer| peer.text(document) == text)
-            .await;
-    }
-
-    /// Until its text contains these words.
-    pub async fn sees(&mut self, document: &str, words: &str) {
-        self.until(&format!("the words {words:?}"), |peer| {
-            peer.text(document).contains(words)
-        })
-        .await;
-    }
-
-    /// The next `fb` frame of this kind that fits.
-    pub async fn fb_where(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let wanted = |frame: &Value| frame.text("kind") == kind && fits(frame);
-        self.until(&format!("an fb frame: {kind}"), |peer| peer.fb.iter().any(&wanted))
-            .await;
-        let found = self.fb.iter().position(wanted).expect("it has just been there");
-        self.fb.drain(..=found).next_back().expect("at least one")
-    }
-
-    /// The next ephemeral message.
-    pub async fn ephemeral(&mut self) -> Value {
-        self.until("an ephemeral message (E1)", |peer| !peer.ephemerals.is_empty())
-            .await;
-        self.ephemerals.pop_front().expect("it has just been there")
     }
 
     // --- the connection
 
     /// Stops reading the socket, and so answering pings: a phone in a tunnel.
     pub fn stop_reading(&mut self) {
-        self.set_reading(false);
-    }
-
-    /// Reads on.
-    pub fn read_on(&mut self) {
-        self.set_reading(true);
+        let link = self.link.as_ref().expect("the peer is connected");
+        link.stop_reading();
     }
 
     /// Breaks the connection without a close frame; the documents stay.
@@ -291,13 +189,8 @@ impl Peer {
 
     /// Closes the connection in good order; the documents stay.
     pub async fn leave(&mut self) {
-        let Some(mut link) = self.link.take() else { return };
-        let _ = within(link.sink.close()).await;
-        // With something unread, dropping the socket would reset the connection before the server reads the close frame.
-        while let Some(arrival) = within(link.arrivals.recv()).await {
-            if matches!(arrival, Arrival::Closed(..)) {
-                return;
-            }
+        if let Some(link) = self.link.take() {
+            link.close().await;
         }
     }
 
@@ -337,19 +230,7 @@ impl Peer {
             .get("peerMetadata")
             .map(|data| data.text("storageId").to_owned())
             .unwrap_or_default();
-        let server_id = socket.server_id.clone();
-        let (sink, stream) = socket.into_stream().split();
-        let (sender, arrivals) = mpsc::unbounded_channel();
-        let (reading, watched) = watch::channel(true);
-        let reader = tokio::spawn(read(stream, watched, sender));
-        self.link = Some(Link {
-            sink,
-            arrivals,
-            reading,
-            reader,
-            server_id,
-            closed: None,
-        });
+        self.link = Some(Link::over(socket));
     }
 
     async fn insert(&mut self, replica: Replica) -> String {
@@ -373,118 +254,10 @@ impl Peer {
             self.send_frame(&frame).await;
         }
     }
-
-    fn set_reading(&self, reading: bool) {
-        let link = self.link.as_ref().expect("the peer is connected");
-        link.reading.send_replace(reading);
-    }
-
-    /// Waits for one more arrival. Cancelling loses nothing. For ever when the connection is gone.
-    async fn arrive(&mut self) {
-        let next = match &mut self.link {
-            Some(link) => link.arrivals.recv().await,
-            None => None,
-        };
-        match next {
-            Some(arrival) => self.take(arrival).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn take(&mut self, arrival: Arrival) {
-        let frame = match arrival {
-            Arrival::Frame(frame) => frame,
-            Arrival::Closed(code, reason) => {
-                self.link.as_mut().expect("the arrival came by it").closed = Some((code, reason));
-                return;
-            }
-        };
-        let replica = self.replicas.get_mut(frame.text("documentId"));
-        match (frame.kind(), replica) {
-            ("sync", Some(replica)) => {
-                replica.receive(SyncMessage::decode(frame.bytes("data")).expect("a sync message (S1)"));
-            }
-            ("doc-unavailable", Some(replica)) => replica.unavailable = true,
-            ("ephemeral", _) => {
-                self.echo(&frame).await;
-                self.ephemerals.push_back(frame);
-            }
-            ("fb", _) => self.fb.push_back(frame),
-            _ => panic!("{} was not told to expect {frame:?}", self.join.peer_id),
-        }
-    }
-
-    /// Stock clients send every ephemeral message that they get back to whom they have it from.
-    async fn echo(&mut self, frame: &Value) {
-        let echo = addressed(
-            "ephemeral",
-            frame.text("senderId"),
-            &self.link.as_ref().expect("connected").server_id,
-        )
-        .with("documentId", frame.text("documentId"))
-        .with("count", frame.int("count").unwrap_or_default())
-        .with("sessionId", frame.text("sessionId"))
-        .with("data", frame.bytes("data").to_vec());
-        self.send_frame(&echo).await;
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
-}
-
-/// Reads and answers for all of them until the document's heads are the same everywhere, and nothing is unsaved.
-pub async fn converge(peers: &mut [&mut Peer], document: &str) {
-    converge_within(PATIENCE, peers, document).await;
-}
-
-/// [`converge`] with a deadline of one's own.
-pub async fn converge_within(patience: Duration, peers: &mut [&mut Peer], document: &str) {
-    let deadline = Instant::now() + patience;
-    loop {
-        for peer in peers.iter_mut() {
-            peer.pump().await;
-        }
-        let heads = peers[0].heads(document);
-        let settled = |peer: &Peer| peer.heads(document) == heads && peer.replica(document).unsaved().is_empty();
-        if peers.iter().all(|peer| settled(peer)) {
-            return;
-        }
-        let arrivals = select_all(peers.iter_mut().map(|peer| peer.arrive().boxed()));
-        if timeout_at(deadline, arrivals).await.is_err() {
-            let unsaved: Vec<_> = peers
-                .iter()
-                .map(|peer| peer.replica(document).unsaved().len())
-                .collect();
-            let heads: Vec<_> = peers.iter().map(|peer| peer.heads(document)).collect();
-            panic!("not the same everywhere within {patience:?} (R7): heads {heads:?}, unsaved {unsaved:?}");
-        }
-    }
 }
 
 /// A new document id, as automerge-repo makes them.
 #[must_use]
 pub fn new_document_id() -> String {
     bs58::encode(uuid::Uuid::new_v4().as_bytes()).with_check().into_string()
-}
-
-async fn read(
-    mut stream: SplitStream<Stream>,
-    mut reading: watch::Receiver<bool>,
-    sender: mpsc::UnboundedSender<Arrival>,
-) {
-    loop {
-        if reading.wait_for(|reading| *reading).await.is_err() {
-            return;
-        }
-        let Some(arrival) = arrival(stream.next().await) else {
-            continue;
-        };
-        let last = matches!(arrival, Arrival::Closed(..));
-        if sender.send(arrival).is_err() || last {
-            return;
-        }
-    }
 }

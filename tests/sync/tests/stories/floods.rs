@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fieldbook_harness::{TestServer, Value, converge, converge_within};
+use fieldbook_harness::{Arrival, TestServer, Value, converge, converge_within};
 use fieldbook_sync_tests::{Bystanders, forge};
 
 #[tokio::test]
@@ -48,26 +48,49 @@ async fn frames_that_mean_nothing_and_requests_without_end() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_holds_up_nobody_and_catches_up_later() {
+async fn who_does_not_read_is_closed_and_has_everything_when_he_comes_back() {
     // S6, R6
+    const EDITS: usize = 200;
+    const BYTES: usize = 100_000;
     let settings = TestServer::setup()
         .set("limits.outbox_bytes", 1_000_000)
-        .set("sync.ping_interval_ms", 60_000);
-    let server = settings.set("sync.window_ms", 100).start().await;
-    let (mut ann, mut ben) = (server.user("ann").connect().await, server.user("ben").connect().await);
+        .set("sync.window_ms", 10)
+        .set("sync.ping_interval_ms", 600_000); // so that it is not for pings that he is closed
+    let mut server = settings.start().await;
+    let mut bystanders = Bystanders::of(&server).await;
+    let (mut ann, mut cat) = (server.user("ann").connect().await, server.user("cat").connect().await);
     let document = ann.create().await;
     ann.saved(&document).await;
-    ben.find(&document).await.expect("they share a workspace");
-    ben.stop_reading();
-    for _ in 0..60 {
-        ann.replica_mut(&document).paste_bytes(300_000);
+    cat.find(&document).await.expect("they share a workspace");
+    let mut ben = server.user("ben").raw_joined().await;
+    let request = ben.about("request", &document);
+    ben.send(&request.with("data", forge::message(Vec::new(), Vec::new())))
+        .await;
+    ben.frame_of("sync").await;
+
+    // 20 MB: several times what the systems on both ends hold for a connection on their own.
+    for _ in 0..EDITS {
+        ann.replica_mut(&document).paste_bytes(BYTES);
         ann.send(&document).await;
         ann.saved(&document).await;
     }
-    ben.read_on();
-    ben.listen(Duration::from_millis(100)).await;
-    if !ben.is_connected() {
-        ben.reconnect().await; // the server had enough (1013)
-    }
-    converge(&mut [&mut ann, &mut ben], &document).await;
+    converge(&mut [&mut ann, &mut cat], &document).await;
+    bystanders.type_on("a reader who does not read").await;
+
+    let mut received = 0;
+    let (code, reason) = loop {
+        match ben.next().await {
+            Arrival::Frame(frame) => received += frame.bytes("data").len(),
+            Arrival::Closed(code, reason) => break (code, reason),
+        }
+    };
+    assert_eq!(code, Some(1013), "{reason}");
+    assert!(reason.contains("limits.outbox_bytes"), "{reason}");
+    assert!(received < EDITS * BYTES, "{received} bytes were kept for him");
+
+    let mut ben = server.user("ben").connect().await;
+    ben.request(&document).await;
+    converge(&mut [&mut ann, &mut ben, &mut cat], &document).await;
+    assert!(ann.is_connected() && cat.is_connected());
+    server.assert_alive();
 }
