@@ -1,11 +1,22 @@
+/** How many elements of `before` and `after` are the same at their start and, behind that, at their end. */
+export function commonEnds<T>(before: ArrayLike<T>, after: ArrayLike<T>): { atStart: number; atEnd: number } {
+  const shortest = Math.min(before.length, after.length);
+  let atStart = 0;
+  while (atStart < shortest && before[atStart] === after[atStart]) atStart += 1;
+  let atEnd = 0;
+  while (
+    atEnd < shortest - atStart &&
+    before[before.length - 1 - atEnd] === after[after.length - 1 - atEnd]
+  ) {
+    atEnd += 1;
+  }
+  return { atStart, atEnd };
+}
+
 /** Where a caret belongs after somebody else's edit made `before` into `after`: beside the same letters as it was. */
 export function shiftCaret(before: string, after: string, caret: number): number {
-  const shortest = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < shortest && before[start] === after[start]) start += 1;
-  let end = 0;
-  while (end < shortest - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
-  if (caret <= start) return caret;
-  if (caret >= before.length - end) return caret + after.length - before.length;
-  return Math.min(caret, after.length - end);
+  const { atStart, atEnd } = commonEnds(before, after);
+  if (caret <= atStart) return caret;
+  if (caret >= before.length - atEnd) return caret + after.length - before.length;
+  return Math.min(caret, after.length - atEnd);
 }

@@ -1,6 +1,7 @@
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { shiftCaret } from "~/model/caret";
 import { type FieldbookDocument, oneLine, titleOf, UNTITLED } from "~/model/document";
+import { boundedTitle, TITLE_TOO_LONG } from "~/model/title";
 import { writeTitle } from "~/model/words";
 import type { OpenDocument } from "~/sync/openDocument";
 import { useDocumentValue } from "~/sync/useSync";
@@ -12,16 +13,60 @@ interface TitleFieldProps {
   onEnter: () => void;
 }
 
+/** The title: a plain text that several people may type in at once. */
+export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const { write, composing, wasCut, forgetCut } = useTitleText(open, field);
+  useEffect(() => {
+    const regrow = () => field.current !== null && grow(field.current);
+    window.addEventListener("resize", regrow);
+    return () => window.removeEventListener("resize", regrow);
+  }, []);
+
+  return (
+    <>
+      <textarea
+        ref={field}
+        className={styles.title}
+        aria-label="Title"
+        placeholder={UNTITLED}
+        rows={1}
+        readOnly={!editable}
+        enterKeyHint="next"
+        autoCapitalize="sentences"
+        defaultValue={titleNow(open)}
+        onInput={write}
+        onBlur={forgetCut}
+        onCompositionStart={() => {
+          composing.current = true;
+        }}
+        onCompositionEnd={() => {
+          composing.current = false;
+          write();
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
+          event.preventDefault();
+          onEnter();
+        }}
+      />
+      <p className={styles.titleHint} role="status">
+        {wasCut ? TITLE_TOO_LONG : null}
+      </p>
+    </>
+  );
+}
+
 /**
- * The title: a plain text that several people may type in at once.
+ * Ties the field to the title of the document.
  *
  * The field shows the title as of `shown`, and what is typed is an edit of just that state; so it merges with what came in
  * meanwhile, also when an input method held the field for a while.
  */
-export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
-  const field = useRef<HTMLTextAreaElement>(null);
+function useTitleText(open: OpenDocument, field: RefObject<HTMLTextAreaElement | null>) {
   const shown = useRef({ heads: open.handle.heads(), title: titleNow(open) });
   const composing = useRef(false);
+  const [wasCut, setWasCut] = useState(false);
   const title = useDocumentValue(open, () => titleNow(open));
 
   const show = () => {
@@ -29,23 +74,16 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
     if (element === null || composing.current) return;
     const now = titleNow(open);
     shown.current = { heads: open.handle.heads(), title: now };
-    if (element.value !== now) {
-      const { selectionStart, selectionEnd, value } = element;
-      element.value = now;
-      if (document.activeElement === element) {
-        element.setSelectionRange(
-          shiftCaret(value, now, selectionStart),
-          shiftCaret(value, now, selectionEnd),
-        );
-      }
-    }
+    showText(element, now);
     grow(element);
   };
 
   const write = () => {
     const element = field.current;
     if (element === null || composing.current) return;
-    const typed = oneLine(element.value);
+    const wanted = oneLine(element.value);
+    const typed = boundedTitle(shown.current.title, wanted);
+    setWasCut(typed !== wanted);
     if (typed !== shown.current.title) {
       const edit = (document: unknown) => writeTitle(document as FieldbookDocument, typed);
       // Mostly nothing has come in since: then it is a plain edit.
@@ -57,42 +95,19 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `title` is when to show, `show` reads the rest itself.
   useLayoutEffect(show, [title, open]);
-  useEffect(() => {
-    const regrow = () => field.current !== null && grow(field.current);
-    window.addEventListener("resize", regrow);
-    return () => window.removeEventListener("resize", regrow);
-  }, []);
-
-  return (
-    <textarea
-      ref={field}
-      className={styles.title}
-      aria-label="Title"
-      placeholder={UNTITLED}
-      rows={1}
-      readOnly={!editable}
-      enterKeyHint="next"
-      autoCapitalize="sentences"
-      defaultValue={title}
-      onInput={write}
-      onCompositionStart={() => {
-        composing.current = true;
-      }}
-      onCompositionEnd={() => {
-        composing.current = false;
-        write();
-      }}
-      onKeyDown={(event) => {
-        if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
-        event.preventDefault();
-        onEnter();
-      }}
-    />
-  );
+  return { write, composing, wasCut, forgetCut: () => setWasCut(false) };
 }
 
 function titleNow(open: OpenDocument): string {
   return titleOf(open.handle.doc() as FieldbookDocument);
+}
+
+function showText(element: HTMLTextAreaElement, text: string): void {
+  const { selectionStart, selectionEnd, value } = element;
+  if (value === text) return;
+  element.value = text;
+  if (document.activeElement !== element) return;
+  element.setSelectionRange(shiftCaret(value, text, selectionStart), shiftCaret(value, text, selectionEnd));
 }
 
 /** A title may take several lines; the field grows with it. */

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { api } from "~/api/client";
 import { DOCUMENT_KINDS, type DocumentKind, kindLabel, kindPurpose } from "~/model/kinds";
+import { TITLE_MAX_CHARACTERS } from "~/model/title";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
 import { Icon } from "~/ui/Icon";
@@ -62,7 +63,7 @@ export function NewDocumentDialog({ onClose }: { onClose: () => void }) {
           label="Title"
           hint={TITLE_HINTS[kind]}
           required
-          maxLength={200}
+          maxLength={TITLE_MAX_CHARACTERS}
           value={title}
           onChange={(event) => setTitle(event.target.value)}
         />
