@@ -95,17 +95,28 @@ export class Person {
     await this.page.waitForTimeout(50);
   }
 
-  /** The paragraph's own words, without the names at others' carets. */
   get firstParagraph() {
     return this.body.locator("p").first();
   }
 
   async words(): Promise<string> {
-    return this.firstParagraph.evaluate((paragraph) => {
-      const copy = paragraph.cloneNode(true) as HTMLElement;
-      for (const caret of copy.querySelectorAll("[aria-hidden]")) caret.remove();
-      return copy.textContent ?? "";
-    });
+    return (await this.firstParagraph.textContent()) ?? "";
+  }
+
+  /** Pastes HTML where the caret is. */
+  async pastes(html: string): Promise<void> {
+    await this.body.evaluate((body, html) => {
+      const data = new DataTransfer();
+      data.setData("text/html", html);
+      body.dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
+      );
+    }, html);
+  }
+
+  /** Where this person sees the caret of the one with that name. */
+  caretOf(name: string) {
+    return this.body.locator("[aria-hidden]", { has: this.page.locator(`[data-name="${name}"]`) });
   }
 
   #post(path: string, data: object) {

@@ -88,6 +88,33 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
   });
 }
 
+test("a word without an end does not widen a phone's page", async ({ world }) => {
+  const ann = await world.person("Ann", PHONE);
+  await ann.makesDocument("Northwind");
+  const word = "x".repeat(300);
+  await ann.toEndOfFirstParagraph();
+  await ann.page.keyboard.insertText(` ${word}`);
+  await ann.pastes(
+    `<h2>${word}</h2><ul><li>${word}</li></ul><blockquote>${word}</blockquote><pre>${word}</pre>`,
+  );
+  await expect(ann.body.locator("pre")).toContainText(word);
+  // No more fits into a title.
+  await ann.title.fill(word);
+  await expect(ann.title).toHaveValue(/^x{200}$/);
+  const widths = await ann.page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const field = document.querySelector("textarea") as HTMLElement;
+    const words = document.createRange();
+    words.selectNodeContents(document.querySelector(".ProseMirror") as HTMLElement);
+    const { right } = words.getBoundingClientRect();
+    return { scrollWidth, clientWidth, right, fieldScrolls: field.scrollWidth - field.clientWidth };
+  });
+  expect(widths.clientWidth).toBe(390);
+  expect(widths.scrollWidth).toBeLessThanOrEqual(widths.clientWidth);
+  expect(widths.right, "no letter is cut off").toBeLessThanOrEqual(widths.clientWidth);
+  expect(widths.fieldScrolls).toBeLessThanOrEqual(0);
+});
+
 test("targets are large enough for a thumb", async ({ world }) => {
   const ann = await world.person("Ann", PHONE);
   await ann.makesDocument("Northwind");

@@ -24,8 +24,8 @@ test("two people type in the same paragraph and see each other", async ({ world 
   await expect(ben.page.getByRole("list", { name: "Also here" }).getByRole("img")).toHaveAccessibleName(
     "Ann Okafor",
   );
-  await expect(ann.body.locator("[aria-hidden]").filter({ hasText: "Ben Castellanos" })).toHaveCount(1);
-  await expect(ben.body.locator("[aria-hidden]").filter({ hasText: "Ann Okafor" })).toHaveCount(1);
+  await expect(ann.caretOf("Ben Castellanos")).toHaveCount(1);
+  await expect(ben.caretOf("Ann Okafor")).toHaveCount(1);
   expect([...ann.complaints, ...ben.complaints]).toEqual([]);
 });
 
@@ -35,7 +35,7 @@ test("a caret stays beside its word while somebody else types before it", async 
   const id = await ann.makesDocument("Northwind");
   await ben.opens(id);
   await ben.types(" END");
-  const bensCaret = ann.body.locator("[aria-hidden]").filter({ hasText: "Ben" });
+  const bensCaret = ann.caretOf("Ben");
   await expect(bensCaret).toHaveCount(1);
 
   const before = () =>
@@ -55,6 +55,39 @@ test("a caret stays beside its word while somebody else types before it", async 
   await ann.page.keyboard.type("First this. ");
   await expect(ben.firstParagraph).toContainText("First this.");
   await expect.poll(before).toMatch(/^First this\. .* END$/);
+});
+
+test("a caret says whose it is for a moment, then on request, and moves no letter", async ({ world }) => {
+  const longName = "Maximiliane von Hohenstein-Rothenburg";
+  const ann = await world.person("Ann", PHONE);
+  const max = await world.person(longName);
+  const id = await ann.makesDocument("Northwind");
+  await ann.types(" Unbelievable");
+  const places = () =>
+    ann.body.evaluate((body) => Array.from(body.children, (block) => block.getBoundingClientRect().toJSON()));
+  const before = await places();
+
+  await max.opens(id);
+  await max.toEndOfFirstParagraph();
+  for (let letter = 0; letter < 6; letter += 1) await max.page.keyboard.press("ArrowLeft");
+  const caret = ann.caretOf(longName);
+  const name = caret.locator("[data-name]");
+  await expect(name).toHaveCSS("opacity", "1");
+  expect(await places(), "a caret within a word takes up no room").toEqual(before);
+  const cut = await name.evaluate((name) => ({ all: name.scrollWidth, shown: name.clientWidth }));
+  expect(cut.all, "a long name is cut").toBeGreaterThan(cut.shown);
+  const right = await name.evaluate((name) => name.getBoundingClientRect().right);
+  expect(right, "a name near the edge goes to the left").toBeLessThanOrEqual(390);
+
+  await expect(name, "it makes way for the line above").toHaveCSS("opacity", "0");
+  await caret.locator("span").first().hover();
+  await expect(name).toHaveCSS("opacity", "1");
+  await ann.page.mouse.move(0, 0);
+  await expect(name).toHaveCSS("opacity", "0");
+  await ann.page.emulateMedia({ reducedMotion: "reduce" });
+  await max.page.keyboard.type("n");
+  await expect(name, "whoever types is named again").toHaveCSS("opacity", "1");
+  await expect(name, "also without motion it goes").toHaveCSS("opacity", "0");
 });
 
 test("nobody leaves a ghost behind", async ({ world }) => {

@@ -4,6 +4,7 @@ import type { Command } from "prosemirror-state";
 import { TextSelection } from "prosemirror-state";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { BodyEditor } from "./bodyEditor";
+import { NAME_SHOWS_MS } from "./caretNames";
 import {
   indent,
   outdent,
@@ -28,6 +29,7 @@ beforeAll(() => {
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   for (const editor of editors.splice(0)) editor.destroy();
 });
 
@@ -229,12 +231,47 @@ describe("carets", () => {
     ann.showCarets([{ key: "ben", name: "Ben", colour: 1, ...caret }]);
     const selected = ann.view.dom.querySelector("[data-person]:not([aria-hidden])");
     expect(selected?.textContent).toBe("page");
-    expect(ann.view.dom.querySelector("[aria-hidden]")?.textContent).toBe("Ben");
+    expect(ann.view.dom.querySelector("[aria-hidden] [data-name]")?.getAttribute("data-name")).toBe("Ben");
     at(ann, "Snapshot");
     type(ann, "s");
     expect(ann.view.dom.querySelector("[data-person]:not([aria-hidden])")?.textContent).toBe("page");
     ann.showCarets([]);
     expect(ann.view.dom.querySelector("[data-person]")).toBeNull();
+  });
+
+  test("say whose they are for a moment after they move, or after their owner types", () => {
+    vi.useFakeTimers();
+    const annsCopy = plan();
+    const bensCopy = annsCopy.fork();
+    const ann = open(annsCopy);
+    const ben = open(bensCopy);
+    const named = () => ann.view.dom.querySelector("[data-moved]") !== null;
+    const tell = () => {
+      const caret = ben.caret();
+      if (caret === null) throw new Error("Ben's caret is in the body.");
+      ann.showCarets([{ key: "ben", name: "Ben", colour: 1, ...caret }]);
+    };
+    ben.focus();
+    at(ben, "One");
+    tell();
+    expect(named()).toBe(true);
+    vi.advanceTimersByTime(NAME_SHOWS_MS);
+    expect(named()).toBe(false);
+
+    tell();
+    expect(named(), "told again, from the same place").toBe(false);
+    at(ann, "page");
+    type(ann, "s");
+    expect(named(), "Ann types").toBe(false);
+    type(ben, " big");
+    annsCopy.receive(bensCopy);
+    expect(named(), "Ben types").toBe(true);
+    vi.advanceTimersByTime(NAME_SHOWS_MS);
+    expect(named()).toBe(false);
+    at(ben, "Snap");
+    tell();
+    expect(named(), "Ben goes elsewhere").toBe(true);
+    expect(ann.view.dom.textContent, "a name is no part of the text").not.toContain("Ben");
   });
 
   test("at something that this device does not have yet are left out", () => {

@@ -5,11 +5,13 @@ import { type Command, EditorState, TextSelection, type Transaction } from "pros
 import { EditorView } from "prosemirror-view";
 import type { FieldbookDocument } from "~/model/document";
 import { Binding, writeWhole } from "./binding";
-import { carets, drawCarets, type RemoteCaret } from "./carets";
+import { CaretNames } from "./caretNames";
+import { carets, drawCarets, type RemoteCaret, typedAt } from "./carets";
 import { type Surroundings, surroundings } from "./commands";
 import { shownOf } from "./difference";
 import { keys } from "./keys";
 import { cursorsAt, length } from "./offsets";
+import { withoutEventHandlers } from "./paste";
 import { bodySchema } from "./schema";
 
 export interface BodyEditorOptions {
@@ -38,6 +40,7 @@ export class BodyEditor {
   #handle: DocHandle<unknown>;
   #editable: boolean;
   #people: readonly RemoteCaret[] = [];
+  #names = new CaretNames();
   #binding: Binding;
   #toldSurroundings = "";
   #compareTimer: ReturnType<typeof setTimeout> | undefined;
@@ -62,10 +65,12 @@ export class BodyEditor {
         spellcheck: "true",
         autocapitalize: "sentences",
       },
+      transformPastedHTML: withoutEventHandlers,
       dispatchTransaction: (transaction) => this.#dispatch(transaction),
       handleDOMEvents: {
         focus: () => this.#tellCaret(),
         blur: () => this.#tellCaret(),
+        keydown: (view) => hearSelection(view),
         click: (_view, event) => openLink(event, this.#editable),
       },
     });
@@ -74,6 +79,7 @@ export class BodyEditor {
 
   run(command: Command): void {
     if (!this.#editable) return;
+    hearSelection(this.view);
     command(this.view.state, this.view.dispatch, this.view);
     this.view.focus();
   }
@@ -96,13 +102,20 @@ export class BodyEditor {
   }
 
   showCarets(people: readonly RemoteCaret[]): void {
+    const before = new Map(this.#people.map((person) => [person.key, person]));
     this.#people = people;
+    this.#names.keep(new Set(people.map(({ key }) => key)));
     this.#drawCarets();
+    for (const { key, anchor, head } of people) {
+      const last = before.get(key);
+      if (last?.anchor !== anchor || last.head !== head) this.#names.show(key);
+    }
   }
 
   destroy(): void {
     clearTimeout(this.#compareTimer);
     clearTimeout(this.#caretTimer);
+    this.#names.keep(new Set());
     this.view.destroy();
   }
 
@@ -112,7 +125,10 @@ export class BodyEditor {
 
   #dispatch(transaction: Transaction): void {
     try {
-      if (this.#binding.showingOthers) holdCaret(transaction, this.view.state);
+      if (this.#binding.showingOthers) {
+        holdCaret(transaction, this.view.state);
+        for (const key of typedAt(this.view.state, transaction)) this.#names.show(key);
+      }
       this.view.updateState(this.view.state.apply(transaction));
       if (transaction.docChanged && length(this.view.state.doc) !== this.#bodyLength()) {
         this.#showDocument(this.view.state.selection.head);
@@ -202,7 +218,7 @@ export class BodyEditor {
   }
 
   #drawCarets(): void {
-    if (!this.view.isDestroyed) drawCarets(this.view, this.#document(), this.#people);
+    if (!this.view.isDestroyed) drawCarets(this.view, this.#document(), this.#people, this.#names);
   }
 
   #drawCaretsLater(): void {
@@ -221,6 +237,15 @@ function holdCaret(transaction: Transaction, before: EditorState): void {
     return;
   const place = transaction.doc.resolve(transaction.mapping.map(before.selection.head, -1));
   if (place.parent.inlineContent) transaction.setSelection(new TextSelection(place));
+}
+
+/**
+ * The browser tells of a selection in a task of its own. On a busy device somebody presses the next key before that, and a shortcut, or a
+ * press in the toolbar, would be about the selection before.
+ */
+function hearSelection(view: EditorView): boolean {
+  if (!view.composing) view.dom.ownerDocument.dispatchEvent(new Event("selectionchange"));
+  return false;
 }
 
 /** In a text that can be edited a click sets the caret; with Ctrl or ⌘ it follows the link. */

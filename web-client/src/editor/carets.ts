@@ -1,7 +1,8 @@
 import type * as A from "@automerge/automerge/slim";
-import { Plugin, PluginKey } from "prosemirror-state";
+import { type EditorState, Plugin, PluginKey, type Transaction } from "prosemirror-state";
 import { Decoration, DecorationSet, type EditorView } from "prosemirror-view";
 import "./prose.css";
+import type { CaretNames } from "./caretNames";
 import styles from "./editor.module.css";
 import { type BodyCursor, placesOf } from "./offsets";
 
@@ -35,7 +36,12 @@ export function carets(): Plugin<DecorationSet> {
 }
 
 /** Draws `people` where their cursors are in `document` now. */
-export function drawCarets(view: EditorView, document: A.Doc<unknown>, people: readonly RemoteCaret[]): void {
+export function drawCarets(
+  view: EditorView,
+  document: A.Doc<unknown>,
+  people: readonly RemoteCaret[],
+  names: CaretNames,
+): void {
   const before = caretsKey.getState(view.state);
   if (people.length === 0 && before === DecorationSet.empty) return;
   const size = view.state.doc.content.size;
@@ -43,17 +49,35 @@ export function drawCarets(view: EditorView, document: A.Doc<unknown>, people: r
   for (const person of people) {
     const places = placesOf(document, view.state.doc, person);
     if (places === null) continue;
-    decorations.push(...drawn(person, Math.min(places.anchor, size), Math.min(places.head, size)));
+    const [anchor, head] = [Math.min(places.anchor, size), Math.min(places.head, size)];
+    decorations.push(...drawn(person, anchor, head, names));
   }
   const set =
     decorations.length === 0 ? DecorationSet.empty : DecorationSet.create(view.state.doc, decorations);
   view.dispatch(view.state.tr.setMeta(caretsKey, set).setMeta("addToHistory", false));
 }
 
-function drawn(person: RemoteCaret, anchor: number, head: number): Decoration[] {
-  const caret = Decoration.widget(head, () => caretElement(person), {
-    // A new key draws it afresh, which shows the name again for a moment.
-    key: `${person.key} ${person.head}`,
+/** The keys of those at whose carets a transaction, which shows what others did, puts in or takes out something: they must have typed. */
+export function typedAt(state: EditorState, transaction: Transaction): string[] {
+  const drawnCarets = caretsKey.getState(state)?.find(undefined, undefined, ({ person }) => person != null);
+  const { mapping } = transaction;
+  return (drawnCarets ?? [])
+    .filter(({ from }) => {
+      const { pos, deletedBefore } = mapping.mapResult(from, -1);
+      return deletedBefore || pos !== mapping.map(from, 1);
+    })
+    .map(({ spec }) => String(spec.person));
+}
+
+function drawn(person: RemoteCaret, anchor: number, head: number, names: CaretNames): Decoration[] {
+  const draw = () => {
+    const element = caretElement(person);
+    names.drawn(person.key, element);
+    return element;
+  };
+  const caret = Decoration.widget(head, draw, {
+    person: person.key,
+    key: `${person.key} ${person.colour} ${person.name}`,
     side: -1,
     ignoreSelection: true,
     stopEvent: () => true,
@@ -72,9 +96,12 @@ function caretElement(person: RemoteCaret): HTMLElement {
   caret.dataset.person = String(person.colour);
   // Those who can not see it have the list of people; read out in the middle of the text it would be noise.
   caret.setAttribute("aria-hidden", "true");
+  const dot = document.createElement("span");
+  dot.className = styles.caretDot ?? "";
   const name = document.createElement("span");
   name.className = styles.caretName ?? "";
-  name.textContent = person.name;
-  caret.append(name);
+  // Drawn by the style sheet: as text it would stand amid the words for whoever searches the page, or copies from it.
+  name.dataset.name = person.name;
+  caret.append(dot, name);
   return caret;
 }
