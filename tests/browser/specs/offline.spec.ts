@@ -9,6 +9,24 @@ async function readyForOffline(page: import("@playwright/test").Page): Promise<v
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 }
 
+/** Whether the browser keeps the contents of a document. */
+async function isOnDevice(page: import("@playwright/test").Page, id: string): Promise<boolean> {
+  return page.evaluate(async (id) => {
+    const names = (await indexedDB.databases()).map(({ name }) => name ?? "");
+    const name = names.find((name) => name.startsWith("fieldbook-"));
+    if (name === undefined) return false;
+    const settled = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await settled(indexedDB.open(name));
+    const keys = await settled(database.transaction("documents").objectStore("documents").getAllKeys());
+    database.close();
+    return keys.some((key) => Array.isArray(key) && key[0] === id && key[1] === "snapshot");
+  }, id);
+}
+
 test("one goes offline, both write, and both have both", async ({ world }) => {
   const ann = await world.person("Ann");
   const ben = await world.person("Ben");
@@ -68,6 +86,10 @@ test("a document that is not on this device says so, and opens when the server i
   const ann = await world.person("Ann");
   const ben = await world.person("Ben");
   const id = await ann.makesDocument("Northwind");
+  // Who saves data gets no documents that nobody has opened.
+  await ben.page.addInitScript(() => {
+    Object.defineProperty(navigator, "connection", { value: { saveData: true } });
+  });
   await ben.page.goto(world.server.url);
   await ben.page.getByRole("link", { name: "Northwind" }).waitFor();
   await readyForOffline(ben.page);
@@ -80,6 +102,43 @@ test("a document that is not on this device says so, and opens when the server i
   await world.server.restart();
   await expect(ben.body).toBeVisible({ timeout: 20_000 });
   expect(ben.page.url()).toContain(id);
+});
+
+test("a document of the list that nobody has opened here is here when the server is not", async ({
+  world,
+}) => {
+  const ann = await world.person("Ann");
+  const ben = await world.person("Ben");
+  const id = await ann.makesDocument("Northwind");
+  await ann.types(" Renewal is due in March.");
+  await ann.saved();
+  await ann.page.evaluate(() => {
+    const seen = () => document.querySelector('[aria-label="Also here"]') !== null;
+    new MutationObserver(() => {
+      if (seen()) document.documentElement.dataset.seenSomebody = "yes";
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  const sawSomebody = () => ann.page.evaluate(() => document.documentElement.dataset.seenSomebody === "yes");
+
+  await ben.page.goto(world.server.url);
+  await ben.page.getByRole("link", { name: "Northwind" }).waitFor();
+  await expect.poll(() => isOnDevice(ben.page, id), { timeout: 20_000 }).toBe(true);
+  await readyForOffline(ben.page);
+  expect(await sawSomebody(), "who fetches a document is not there").toBe(false);
+
+  await world.server.kill();
+  await ben.page.reload();
+  await ben.page.getByRole("link", { name: "Northwind" }).waitFor();
+  await expect(ben.page.getByText("Not on this device")).toBeHidden();
+  await ben.page.getByRole("link", { name: "Northwind" }).click();
+  await expect(ben.firstParagraph).toContainText("Renewal is due in March.");
+  await expect(ben.status, "nothing of it is Ben's").toHaveText("Status: Offline");
+
+  await ben.types(" Noted on the plane.");
+  await world.server.restart();
+  await expect(ann.firstParagraph).toContainText("Noted on the plane.");
+  await ben.saved();
+  await expect.poll(sawSomebody).toBe(true);
 });
 
 test("closing the tab right after typing loses nothing", async ({ world }) => {

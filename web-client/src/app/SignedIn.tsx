@@ -6,8 +6,8 @@ import { signedOut } from "~/api/sessionStore";
 import type { Session } from "~/api/types";
 import { DocumentsScreen } from "~/features/documents/DocumentsScreen";
 import { SignOutDialog } from "~/features/documents/SignOutDialog";
-import { forgetLists, noteTitle, useArchiving, useDocuments } from "~/features/documents/useDocuments";
-import { SyncContext } from "~/sync/useSync";
+import { forgetLists, noteTitle, useArchiving, usePrefetch } from "~/features/documents/useDocuments";
+import { SyncContext, useSyncEngine } from "~/sync/useSync";
 import { useToast } from "~/ui/Toast";
 import { useEngine } from "./useEngine";
 
@@ -72,7 +72,7 @@ function Screens({ session, onSignOut }: { session: Session; onSignOut: () => vo
   );
 
   // Whoever comes by a link to one document should find the others too when there is no network later.
-  useDocuments(userId, false);
+  usePrefetch(useSyncEngine(), userId);
   useRouteFocus();
   return (
     <Suspense fallback={null}>

@@ -10,12 +10,15 @@ import { BroadcastChannelNetworkAdapter } from "@automerge/automerge-repo-networ
 import type { Connection } from "~/model/status";
 import { loadAutomerge } from "./automergeWasm";
 import { DeviceStorage } from "./deviceStorage";
+import { fetchDocument } from "./fetchDocument";
 import type { ServerFrame } from "./frames";
+import { idleMoment, savesData } from "./idle";
 import { Ledger } from "./ledger";
 import { Observable } from "./observable";
 import { OpenDocument } from "./openDocument";
+import { Prefetch } from "./prefetch";
 import { SocketAdapter } from "./socketAdapter";
-import { databaseName } from "./storage";
+import { databaseName, documentsOnDevice } from "./storage";
 import { watchTheWorld } from "./wakeups";
 
 export interface EngineOptions {
@@ -30,6 +33,9 @@ export interface EngineOptions {
 /** While this device can not keep what is typed, it tries again this often. */
 const RETRY_WRITING_MS = 5_000;
 
+/** Nothing is fetched ahead before the person has been quiet for this long. */
+const QUIET_MS = 1_000;
+
 /** The Repo writes within a tenth of a second of a change. */
 const SETTLE_MS = 400;
 
@@ -38,6 +44,8 @@ export class SyncEngine {
   readonly connection = new Observable<Connection>("connecting");
   readonly ledger: Ledger;
   readonly repo: Repo;
+  /** Brings the documents of the list to this device, for when there is no connection. */
+  readonly prefetch: Prefetch;
   #adapter: SocketAdapter;
   /** Where this device keeps it all, and whether it can. */
   readonly storage: DeviceStorage;
@@ -63,12 +71,26 @@ export class SyncEngine {
       onConnection: (connection) => this.#connectionChanged(connection),
       admit: options.admit,
     });
+    // The same peer id for the life of this tab: whoever comes back with it takes its old place in the roster.
+    const peerId = `tab-${parseAutomergeUrl(generateAutomergeUrl()).documentId}` as PeerId;
+    const { socketUrl, admit } = options;
+    const way = {
+      storage,
+      ledger,
+      socketUrl,
+      admit,
+      peerId: `${peerId}-ahead` as PeerId,
+      settleMs: SETTLE_MS,
+    };
+    this.prefetch = new Prefetch({
+      held: () => documentsOnDevice(options.userId),
+      fetch: (id, signal) => fetchDocument(way, id as DocumentId, signal),
+      idle: (signal) => this.#idle(signal),
+    });
     const otherTabs = new BroadcastChannelNetworkAdapter({
       channelName: databaseName(options.userId),
       peerWaitMs: 50,
     });
-    // The same peer id for the life of this tab: whoever comes back with it takes its old place in the roster.
-    const peerId = `tab-${parseAutomergeUrl(generateAutomergeUrl()).documentId}` as PeerId;
     this.repo = new Repo({ storage, network: [this.#adapter, otherTabs], peerId });
     this.#stopWatching = watchTheWorld(this.#adapter, () => this.#pageHides());
     this.#retry = setInterval(() => {
@@ -116,6 +138,7 @@ export class SyncEngine {
     for (const open of this.#documents.values()) open.leave();
     await this.flush();
     for (const adapter of this.repo.networkSubsystem.adapters) adapter.disconnect();
+    await this.prefetch.stop();
   }
 
   /** Takes everything off this device: for a sign-out on a device that others use too. */
@@ -130,13 +153,28 @@ export class SyncEngine {
     for (const open of this.#documents.values()) open.leave();
   }
 
+  /** What one reads and writes oneself comes first. */
+  async #idle(signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      if (this.connection.get() !== "online" || !this.storage.healthy.get() || savesData()) return false;
+      const waiting = this.ledger.waiting.get();
+      await idleMoment(QUIET_MS, signal);
+      if (signal.aborted) return false;
+      const opening = Array.from(this.#documents.values()).some(
+        (open) => open.availability.get() === "loading",
+      );
+      // The ledger shows another map after each change.
+      if (!opening && waiting.size === 0 && waiting === this.ledger.waiting.get()) return true;
+    }
+  }
+
   #receive(frame: ServerFrame): void {
     if (frame.kind !== "pong") this.#documents.get(frame.documentId)?.receive(frame);
   }
 
   #connectionChanged(connection: Connection): void {
     this.connection.set(connection);
-    if (connection === "online") return;
-    for (const open of this.#documents.values()) open.disconnected();
+    if (connection === "online") this.prefetch.resume();
+    else for (const open of this.#documents.values()) open.disconnected();
   }
 }

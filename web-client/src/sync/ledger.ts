@@ -88,6 +88,11 @@ export class Ledger {
     await this.#storage.removeRange([NAMESPACE, documentId]);
   }
 
+  /** A document came to this device from the server, as of these heads, without being counted here. */
+  fetched(id: DocumentId, heads: Heads): void {
+    if (!this.#tracked.has(id)) this.#acknowledge(id, heads);
+  }
+
   #acknowledge(id: DocumentId, heads: Heads): void {
     if (sameHeads(heads, this.#acknowledged.get(id) ?? [])) return;
     this.#acknowledged.set(id, heads);

@@ -24,7 +24,8 @@ export interface Person {
 }
 
 const SEND_EVERY_MS = 100;
-const AWAY: Presence = { state: "away", caret: null };
+/** This device does not show the document. */
+export const AWAY: Presence = { state: "away", caret: null };
 
 /** Who else has one document open, and what we tell them. */
 export class PresenceRoom {

@@ -39,11 +39,17 @@ export function useDocumentValue<T>(open: OpenDocument, select: (document: unkno
 const NO_WAITING = new Observable<ReadonlyMap<string, Waiting>>(new Map());
 const NOT_STARTED = new Observable<"connecting">("connecting");
 const FINE = new Observable(true);
+const NOTHING_FETCHED = new Observable(0);
 const NO_WORD = new Observable({ role: null, storeOk: true, refused: null });
 
 /** Which documents have changes that the server has not acknowledged. */
 export function useWaiting(): ReadonlyMap<string, Waiting> {
   return useObservable(useSyncEngine()?.ledger.waiting ?? NO_WAITING);
+}
+
+/** How many documents came to this device before anybody opened them. */
+export function useFetchedAhead(): number {
+  return useObservable(useSyncEngine()?.prefetch.fetched ?? NOTHING_FETCHED);
 }
 
 /** The one status line: of a document, or (without one) of everything on this device. */

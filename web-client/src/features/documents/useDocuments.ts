@@ -2,7 +2,9 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tansta
 import { useEffect, useState } from "react";
 import { api } from "~/api/client";
 import type { DocumentEntry } from "~/api/types";
+import type { SyncEngine } from "~/sync/engine";
 import { documentsOnDevice } from "~/sync/storage";
+import { useFetchedAhead } from "~/sync/useSync";
 
 /** The list, from the server; and from this device until the server has answered, or while it can not be reached. */
 export function useDocuments(userId: string, archived: boolean, refetchInterval: number | false = false) {
@@ -48,9 +50,21 @@ export function noteTitle(client: QueryClient, userId: string, id: string, title
   remember(userId, false, renamed);
 }
 
+/** Brings the documents of the list that changed last to this device, once the server has told the list. */
+export function usePrefetch(engine: SyncEngine | null, userId: string): void {
+  const { data, dataUpdatedAt } = useDocuments(userId, false);
+  useEffect(() => {
+    if (engine === null || data === undefined || dataUpdatedAt === 0) return;
+    const newestFirst = Array.from(data).sort((a, b) => b.changedAt - a.changedAt);
+    engine.prefetch.want(newestFirst.map(({ id }) => id));
+  }, [engine, data, dataUpdatedAt]);
+}
+
 /** Which documents can be opened without the server. Null while we look. */
 export function useOnDevice(userId: string): ReadonlySet<string> | null {
   const [held, setHeld] = useState<ReadonlySet<string> | null>(null);
+  const fetchedAhead = useFetchedAhead();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: we look again when one more has been fetched.
   useEffect(() => {
     let gone = false;
     documentsOnDevice(userId).then(
@@ -60,7 +74,7 @@ export function useOnDevice(userId: string): ReadonlySet<string> | null {
     return () => {
       gone = true;
     };
-  }, [userId]);
+  }, [userId, fetchedAhead]);
   return held;
 }
 
