@@ -1,8 +1,12 @@
-//! One automerge change: split off, bounded, its checksum verified, its metadata read. No operation is looked at.
+//! One automerge change: split off, bounded, its checksum verified, its metadata read; its operations one by one ([`ops`]).
 //!
 //! The format is automerge's binary format (automerge.org/automerge-binary-format-spec): a chunk is the magic bytes, the
 //! first four bytes of the SHA-256, a type, a length, a body.
 
+mod columns;
+mod ops;
+
+use std::borrow::Cow;
 use std::io::Read;
 
 use automerge::ChangeHash;
@@ -12,6 +16,8 @@ use sha2::{Digest, Sha256};
 use crate::limits::Limits;
 use crate::reader::{ReadError, Reader, write_unsigned};
 
+pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
+
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// Column id and type of an operation's action: id 4, unsigned run-length encoded.
 const ACTION_COLUMN: u64 = 0x42;
@@ -20,6 +26,8 @@ const COLUMN_DEFLATED: u64 = 0x08;
 /// Greatest op counter that is admitted. Automerge packs counters into 32 bits; half of them leave room for what others
 /// write on top.
 pub const MAX_OP: u64 = (u32::MAX / 2) as u64;
+/// Longest actor id that is admitted. Stock clients make 16 bytes.
+pub const MAX_ACTOR_BYTES: usize = 256;
 
 /// What kind of chunk it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +73,39 @@ pub enum Refusal {
     /// A sequence number that the actor used before, for another change.
     #[error("the actor used this sequence number for another change")]
     Fork,
-    /// A start op that is not above every op it depends on, or beyond what automerge can count.
-    #[error("the start op is not above the ops that the change depends on")]
+    /// A start op that is not above every op it depends on, far above all, or beyond what automerge can count.
+    #[error("the start op does not follow the ops that the change depends on")]
     StartOp,
+    /// A past that differs from everybody else's in too many people's changes.
+    #[error("the change's past has too many branches; merge them first")]
+    Branches,
+    /// Automerge would have encoded it in another way: a document that is saved with it would not load.
+    #[error("the change is not encoded as automerge encodes it")]
+    Encoding,
+    /// An actor that has made nothing which the operations could name.
+    #[error("an operation names an actor who is not in the change's past")]
+    Actor,
+    /// An operation of an unknown kind.
+    #[error("an operation is of a kind that is not accepted")]
+    Action,
+    /// An object that is not in the change's past.
+    #[error("an operation names an object that is not in the change's past")]
+    Object,
+    /// A key in a list or a text, an element in a map.
+    #[error("an operation's key does not fit its object")]
+    Key,
+    /// An element that is not in the change's past, or not in this object.
+    #[error("an operation names an element that is not in its object in the change's past")]
+    Element,
+    /// A predecessor that is not in the change's past or in another place; a deletion or increment of nothing.
+    #[error("an operation replaces something that is not in its place in the change's past")]
+    Predecessor,
+    /// A value that is not what its type says.
+    #[error("an operation's value is malformed, or not for this operation")]
+    Value,
+    /// A mark without an end, outside a text, or one that ends before it begins.
+    #[error("a mark is not a begin and an end, one after the other, in one text")]
+    Mark,
 }
 
 impl Refusal {
@@ -82,6 +120,16 @@ impl Refusal {
             Self::Sequence => "sequence",
             Self::Fork => "fork",
             Self::StartOp => "start-op",
+            Self::Branches => "branches",
+            Self::Encoding => "encoding",
+            Self::Actor => "actor",
+            Self::Action => "action",
+            Self::Object => "object",
+            Self::Key => "key",
+            Self::Element => "element",
+            Self::Predecessor => "predecessor",
+            Self::Value => "value",
+            Self::Mark => "mark",
         }
     }
 }
@@ -153,16 +201,33 @@ impl Change {
         if hash.0[..4] != *checksum {
             return Err(Refusal::Checksum);
         }
-        let parts = read_body(body, limits)?;
+        let (metadata, ops) = read_body(body, limits)?;
         Ok(Self {
             hash,
-            deps: parts.deps,
-            actor: parts.actor,
-            seq: parts.seq,
-            start_op: parts.start_op,
-            max_op: parts.max_op,
+            deps: metadata.deps,
+            actor: metadata.actor,
+            seq: metadata.seq,
+            start_op: metadata.start_op,
+            max_op: metadata.start_op + ops - 1,
             bytes,
         })
+    }
+
+    /// The inflated chunk's contents.
+    pub(crate) fn body(&self) -> Result<Cow<'_, [u8]>, Refusal> {
+        let (_, kind, body) = open_chunk(&self.bytes).map_err(|_| Refusal::Malformed)?;
+        // Its size was bounded when it was read.
+        match kind {
+            2 => inflate(body, usize::MAX - 1).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(body)),
+        }
+    }
+
+    /// The operations, read from what [`Change::body`] gave.
+    pub(crate) fn ops<'b>(&self, body: &'b [u8]) -> Result<Ops<'b>, Refusal> {
+        let mut reader = Reader::new(body);
+        read_metadata(&mut reader, usize::MAX)?;
+        Ops::new(&self.actor, reader, self.max_op + 1 - self.start_op)
     }
 
     /// The hash of a change chunk that may be wrong in any other way; `None` if it cannot be inflated within the bounds.
@@ -208,42 +273,47 @@ fn hash_of(body: &[u8]) -> ChangeHash {
     ChangeHash(hasher.finalize().into())
 }
 
-struct Parts {
+struct Metadata {
     deps: Vec<ChangeHash>,
     actor: Box<[u8]>,
     seq: u64,
     start_op: u64,
-    max_op: u64,
 }
 
-fn read_body(body: &[u8], limits: &Limits) -> Result<Parts, Refusal> {
-    let mut reader = Reader::new(body);
+/// What comes before the other actors and the operations.
+fn read_metadata(reader: &mut Reader<'_>, most_deps: usize) -> Result<Metadata, Refusal> {
     let malformed = |_| Refusal::Malformed;
-    let deps = reader.hashes(limits.message_hashes).map_err(malformed)?;
+    let deps = reader.hashes(most_deps).map_err(malformed)?;
     let actor: Box<[u8]> = reader.prefixed().map_err(malformed)?.into();
     let seq = reader.unsigned().map_err(malformed)?;
     let start_op = reader.unsigned().map_err(malformed)?;
     reader.signed().map_err(malformed)?; // time
     let message = reader.prefixed().map_err(malformed)?;
     std::str::from_utf8(message).map_err(|_| Refusal::Malformed)?;
-    let others = reader.unsigned().map_err(malformed)?;
-    for _ in 0..others {
-        reader.prefixed().map_err(malformed)?;
-    }
-    let ops = count_ops(&mut reader, limits).map_err(|error| error.unwrap_or(Refusal::Malformed))?;
-    if seq == 0 || actor.is_empty() {
+    if seq == 0 || seq > u64::from(u32::MAX) || actor.is_empty() || actor.len() > MAX_ACTOR_BYTES {
         return Err(Refusal::Sequence);
     }
-    if start_op == 0 || start_op > MAX_OP || start_op + ops > MAX_OP {
-        return Err(Refusal::StartOp);
-    }
-    Ok(Parts {
+    Ok(Metadata {
         deps,
         actor,
         seq,
         start_op,
-        max_op: start_op + ops - 1,
     })
+}
+
+/// The metadata, and how many operations there are.
+fn read_body(body: &[u8], limits: &Limits) -> Result<(Metadata, u64), Refusal> {
+    let mut reader = Reader::new(body);
+    let metadata = read_metadata(&mut reader, limits.message_hashes)?;
+    let others = reader.unsigned().map_err(|_| Refusal::Malformed)?;
+    for _ in 0..others {
+        reader.prefixed().map_err(|_| Refusal::Malformed)?;
+    }
+    let ops = count_ops(&mut reader, limits).map_err(|error| error.unwrap_or(Refusal::Malformed))?;
+    if metadata.start_op == 0 || metadata.start_op > MAX_OP || metadata.start_op + ops > MAX_OP {
+        return Err(Refusal::StartOp);
+    }
+    Ok((metadata, ops))
 }
 
 /// Counts a change's operations from its action column without expanding it. `Err(None)`: unreadable.
@@ -292,103 +362,5 @@ fn count_run_length(column: &[u8], most: u64) -> Result<u64, Option<Refusal>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use automerge::transaction::Transactable;
-    use automerge::{AutoCommit, ObjType, ROOT};
-
-    use super::*;
-
-    fn sample() -> Vec<automerge::Change> {
-        let mut document = AutoCommit::new();
-        let text = document.put_object(ROOT, "text", ObjType::Text).unwrap();
-        document.commit();
-        for length in [1, 3, 5_000] {
-            document.splice_text(&text, 0, 0, &"abc".repeat(length)).unwrap();
-            document.put(ROOT, "n", length as i64).unwrap();
-            document.commit();
-        }
-        document.splice_text(&text, 2, 7, "").unwrap();
-        document.commit();
-        document.empty_change(automerge::transaction::CommitOptions::default());
-        document.get_changes(&[])
-    }
-
-    #[test]
-    fn metadata_equals_what_automerge_reads() {
-        for change in sample() {
-            let plain = Bytes::copy_from_slice(change.raw_bytes());
-            let deflated = Bytes::from(change.clone().bytes().to_vec());
-            for bytes in [plain, deflated] {
-                let chunks = split(&bytes).unwrap();
-                assert_eq!(chunks, [Chunk::Change(bytes.clone())]);
-                let parsed = Change::parse(bytes, &Limits::default()).unwrap();
-                assert_eq!(parsed.hash, change.hash());
-                assert_eq!(parsed.deps, change.deps());
-                assert_eq!(&*parsed.actor, change.actor_id().to_bytes());
-                assert_eq!(parsed.seq, change.seq());
-                assert_eq!(parsed.start_op, change.start_op().get());
-                assert_eq!(parsed.max_op, change.max_op());
-            }
-        }
-    }
-
-    #[test]
-    fn several_chunks_in_a_row_are_split() {
-        let bytes: Bytes = sample()
-            .iter()
-            .flat_map(|c| c.raw_bytes().to_vec())
-            .collect::<Vec<_>>()
-            .into();
-        assert_eq!(split(&bytes).unwrap().len(), sample().len());
-        assert!(matches!(
-            split(&bytes.slice(..bytes.len() - 1)),
-            Err(ChunkError::Read(_))
-        ));
-        let mut trailing = bytes.to_vec();
-        trailing.push(0);
-        assert!(split(&trailing.into()).is_err());
-    }
-
-    #[test]
-    fn a_flipped_bit_is_refused() {
-        let change = &sample()[1];
-        for position in 4..change.raw_bytes().len() {
-            let mut bytes = change.raw_bytes().to_vec();
-            bytes[position] ^= 1;
-            assert!(
-                split(&bytes.clone().into()).is_err() || Change::parse(bytes.into(), &Limits::default()).is_err(),
-                "byte {position}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_inflation_bomb_stops_at_the_limit() {
-        use std::io::Write;
-        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-        for _ in 0..64 {
-            encoder.write_all(&[0; 1 << 20]).unwrap();
-        }
-        let body = encoder.finish().unwrap();
-        let mut chunk = MAGIC.to_vec();
-        chunk.extend([0; 4]);
-        chunk.push(2);
-        write_unsigned(&mut chunk, body.len() as u64);
-        chunk.extend(body);
-        assert_eq!(Change::parse(chunk.into(), &Limits::default()), Err(Refusal::TooLarge));
-    }
-
-    #[test]
-    fn a_column_that_says_millions_is_refused() {
-        // A run of 2^40 "set" actions in six bytes.
-        let column = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0x01];
-        assert_eq!(count_run_length(&column, 1_000_000), Err(Some(Refusal::TooManyOps)));
-    }
-
-    #[test]
-    fn bundles_are_refused() {
-        let mut bytes = sample()[0].raw_bytes().to_vec();
-        bytes[8] = 3;
-        assert_eq!(split(&bytes.into()), Err(ChunkError::Type(3)));
-    }
-}
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,11 +1,13 @@
 //! A document's changes: the archive (known by its metadata alone) and the entries after it.
 //!
 //! Positions 1, 2, 3 … count admitted changes. `entries` holds those after `base`; what lies before is in the archive,
-//! and its effect is known by the heads at `base`. Nothing here looks at an operation, so a change costs the same
-//! whatever came before it (R3).
+//! and its effect is known by the heads at `base`. Operations are held against the admission index, which is searched and
+//! never walked, so a change costs the same whatever came before it (R3).
 
 mod admission;
 mod ancestry;
+mod index;
+mod rules;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -15,16 +17,17 @@ use bytes::Bytes;
 use crate::change::Change;
 use crate::id::SocketId;
 
-pub use admission::Admission;
+pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, extend_index};
 pub use ancestry::Lacks;
+pub use index::{Index, IndexError};
 
-/// A head of a document, and the greatest op counter of that change.
+/// A change, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadAt {
+pub struct Placed {
     /// The change.
     pub hash: ChangeHash,
-    /// Greatest op counter it made (`startOp + number of ops - 1`).
-    pub max_op: u64,
+    /// Its position in the document.
+    pub position: u64,
 }
 
 /// From where changes inside the archive are still at hand as rows.
@@ -42,13 +45,15 @@ pub struct ArchiveMeta {
     /// The archive holds exactly the changes at positions 1 ..= `position`.
     pub position: u64,
     /// Its heads, sorted by hash.
-    pub heads: Vec<HeadAt>,
+    pub heads: Vec<Placed>,
     /// For each actor (raw bytes) that wrote in it, its greatest sequence number.
     pub clock: Vec<(Vec<u8>, u64)>,
     /// Size of its bytes.
     pub bytes: u64,
     /// Where the retained changes begin.
     pub retained: RetainedFrom,
+    /// The admission index of its changes, as [`Index::encode`] writes it. Read when the first change is to be admitted.
+    pub index: Bytes,
 }
 
 /// A change at its position.
@@ -58,8 +63,6 @@ pub struct Entry {
     pub hash: ChangeHash,
     /// What it was made on top of.
     pub deps: Box<[ChangeHash]>,
-    /// Greatest op counter it made.
-    pub max_op: u64,
     /// The chunk.
     pub bytes: Bytes,
     /// The socket that brought it, if it came in since this room was loaded.
@@ -75,8 +78,10 @@ pub struct History {
     entries: VecDeque<Entry>,
     positions: HashMap<ChangeHash, u64>,
     clock: HashMap<Box<[u8]>, u64>,
-    /// Changes inside the archive that somebody named and the store has confirmed: hash → greatest op counter.
+    /// Positions of changes inside the archive that somebody named and the store has confirmed.
     confirmed: HashMap<ChangeHash, u64>,
+    /// Made when the first change is to be admitted; goes up to the last change from then on.
+    index: Option<Box<Index>>,
     heads: BTreeSet<ChangeHash>,
     stored: u64,
     stored_heads: BTreeSet<ChangeHash>,
@@ -96,7 +101,7 @@ impl History {
                 .iter()
                 .map(|(actor, seq)| (actor.as_slice().into(), *seq))
                 .collect(),
-            confirmed: meta.heads.iter().map(|head| (head.hash, head.max_op)).collect(),
+            confirmed: meta.heads.iter().map(|head| (head.hash, head.position)).collect(),
             heads: heads.clone(),
             stored: meta.position,
             stored_heads: heads,
@@ -184,9 +189,9 @@ impl History {
     }
 
     /// The store says that its archive contains these changes.
-    pub fn confirm(&mut self, found: impl IntoIterator<Item = HeadAt>) {
+    pub fn confirm(&mut self, found: impl IntoIterator<Item = Placed>) {
         self.confirmed
-            .extend(found.into_iter().map(|change| (change.hash, change.max_op)));
+            .extend(found.into_iter().map(|change| (change.hash, change.position)));
     }
 
     /// Everything up to this position is durable.
@@ -194,15 +199,19 @@ impl History {
         let position = position.min(self.last());
         while self.stored < position {
             let index = (self.stored - self.base) as usize;
-            advance(&mut self.stored_heads, &self.entries[index]);
+            let entry = &self.entries[index];
+            advance(&mut self.stored_heads, &entry.hash, &entry.deps);
             self.stored += 1;
         }
     }
 
     /// The store has put an archive up to `meta.position` in place.
-    pub fn archived(&mut self, meta: ArchiveMeta) {
+    pub fn archived(&mut self, mut meta: ArchiveMeta) {
         self.confirmed
-            .extend(meta.heads.iter().map(|head| (head.hash, head.max_op)));
+            .extend(meta.heads.iter().map(|head| (head.hash, head.position)));
+        if self.index.is_some() {
+            meta.index = Bytes::new();
+        }
         self.archive = Some(meta);
     }
 
@@ -221,10 +230,10 @@ impl History {
         }
         while self.base < keep_after {
             let Some(entry) = self.entries.pop_front() else { break };
-            self.positions.remove(&entry.hash);
-            self.confirmed.insert(entry.hash, entry.max_op);
-            advance(&mut self.base_heads, &entry);
             self.base += 1;
+            self.positions.remove(&entry.hash);
+            self.confirmed.insert(entry.hash, self.base);
+            advance(&mut self.base_heads, &entry.hash, &entry.deps);
         }
         if !keep_names {
             let heads = self.archive.iter().flat_map(|archive| &archive.heads);
@@ -255,7 +264,7 @@ impl History {
             .count() as u64;
         let mut heads = self.base_heads.clone();
         for entry in self.entries(self.base, position - kept) {
-            advance(&mut heads, entry);
+            advance(&mut heads, &entry.hash, &entry.deps);
         }
         RetainedFrom {
             position: position - kept + 1,
@@ -275,7 +284,7 @@ impl History {
         let entries: Vec<_> = retained.into_iter().map(|change| Entry::new(change, None).0).collect();
         let mut heads = base_heads.clone();
         for entry in &entries {
-            advance(&mut heads, entry);
+            advance(&mut heads, &entry.hash, &entry.deps);
         }
         if heads != archive.heads.iter().map(|head| head.hash).collect() {
             return;
@@ -303,7 +312,6 @@ impl Entry {
         let entry = Self {
             hash: change.hash,
             deps: change.deps.into(),
-            max_op: change.max_op,
             bytes: change.bytes,
             author,
         };
@@ -311,11 +319,11 @@ impl Entry {
     }
 }
 
-fn advance(heads: &mut BTreeSet<ChangeHash>, entry: &Entry) {
-    for dep in &entry.deps {
+fn advance(heads: &mut BTreeSet<ChangeHash>, hash: &ChangeHash, deps: &[ChangeHash]) {
+    for dep in deps {
         heads.remove(dep);
     }
-    heads.insert(entry.hash);
+    heads.insert(*hash);
 }
 
 #[cfg(test)]

@@ -6,42 +6,78 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::change::Refusal;
+use crate::limits::Limits;
 
-/// Positions 1 ..= n; for each, the positions that it depends on.
-type Graph = Vec<Vec<usize>>;
+/// Changes at positions 1 ..= n, each by an actor of its own; for each, the positions that it depends on.
+#[derive(Debug, Clone)]
+struct Graph {
+    deps: Vec<Vec<usize>>,
+    changes: Vec<Change>,
+}
 
-fn hash(position: usize) -> ChangeHash {
-    let mut bytes = [0; 32];
-    // So that the order of hashes is not the order of positions.
-    bytes[..8].copy_from_slice(&(position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    ChangeHash(bytes)
+impl Graph {
+    fn new(deps: Vec<Vec<usize>>) -> Self {
+        let mut changes: Vec<Change> = Vec::new();
+        for (at, of) in deps.iter().enumerate() {
+            let names = of.iter().map(|dep| changes[dep - 1].hash).collect();
+            let max_op = of.iter().map(|dep| changes[dep - 1].max_op).max().unwrap_or(0);
+            changes.push(put(at as u64 + 1, 1, max_op + 1, names));
+        }
+        Self { deps, changes }
+    }
+
+    /// Each on top of the one before.
+    fn line(length: usize) -> Self {
+        Self::new((0..length).map(|at| if at == 0 { vec![] } else { vec![at] }).collect())
+    }
+
+    fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    fn change(&self, position: usize) -> Change {
+        self.changes[position - 1].clone()
+    }
+
+    fn hash(&self, position: usize) -> ChangeHash {
+        self.changes[position - 1].hash
+    }
+
+    fn placed(&self, position: usize) -> Placed {
+        Placed {
+            hash: self.hash(position),
+            position: position as u64,
+        }
+    }
 }
 
 fn unknown() -> ChangeHash {
     ChangeHash([0xff; 32])
 }
 
-/// As automerge would make it: the op counter goes up along every path. Each change has an actor of its own.
-fn change(graph: &Graph, position: usize) -> Change {
-    let max_op = depth(graph, position);
-    Change {
-        hash: hash(position),
-        deps: graph[position - 1].iter().map(|dep| hash(*dep)).collect(),
-        actor: (position as u64).to_be_bytes().into(),
-        seq: 1,
-        start_op: max_op,
-        max_op,
-        bytes: vec![0; position % 7 + 1].into(),
-    }
-}
-
-/// The length of the longest path that ends here.
-fn depth(graph: &Graph, position: usize) -> u64 {
-    let mut depths = vec![0; position];
-    for at in 0..position {
-        depths[at] = 1 + graph[at].iter().map(|dep| depths[dep - 1]).max().unwrap_or(0);
-    }
-    depths[position - 1]
+/// A change that puts something at a key of the root.
+fn put(actor: u64, seq: u64, start_op: u64, mut deps: Vec<ChangeHash>) -> Change {
+    deps.sort_unstable();
+    let change = automerge::ExpandedChange {
+        operations: vec![automerge::legacy::Op {
+            action: automerge::legacy::OpType::Put(automerge::ScalarValue::Uint(actor)),
+            obj: automerge::legacy::ObjectId::Root,
+            key: automerge::legacy::Key::Map("key".into()),
+            pred: automerge::legacy::SortedVec::new(),
+            insert: false,
+        }],
+        actor_id: actor.to_be_bytes().as_slice().into(),
+        hash: None,
+        seq,
+        start_op: start_op.try_into().unwrap(),
+        time: 0,
+        message: None,
+        author: None,
+        deps,
+        extra_bytes: Vec::new(),
+    };
+    let bytes = automerge::Change::from(change).raw_bytes().to_vec();
+    Change::parse(bytes.into(), &Limits::default()).unwrap()
 }
 
 /// These positions and everything before them.
@@ -50,17 +86,17 @@ fn ancestors(graph: &Graph, of: &[usize]) -> BTreeSet<usize> {
     let mut stack = of.to_vec();
     while let Some(position) = stack.pop() {
         if all.insert(position) {
-            stack.extend(&graph[position - 1]);
+            stack.extend(&graph.deps[position - 1]);
         }
     }
     all
 }
 
 fn heads(graph: &Graph, up_to: usize) -> Vec<ChangeHash> {
-    let deps: BTreeSet<_> = graph[..up_to].iter().flatten().copied().collect();
+    let deps: BTreeSet<_> = graph.deps[..up_to].iter().flatten().copied().collect();
     let mut heads: Vec<_> = (1..=up_to)
         .filter(|position| !deps.contains(position))
-        .map(hash)
+        .map(|position| graph.hash(position))
         .collect();
     heads.sort_unstable();
     heads
@@ -70,11 +106,8 @@ fn archive(graph: &Graph, up_to: usize, retained: usize) -> ArchiveMeta {
     ArchiveMeta {
         position: up_to as u64,
         heads: (1..=up_to)
-            .filter(|position| heads(graph, up_to).contains(&hash(*position)))
-            .map(|position| HeadAt {
-                hash: hash(position),
-                max_op: depth(graph, position),
-            })
+            .map(|position| graph.placed(position))
+            .filter(|at| heads(graph, up_to).contains(&at.hash))
             .collect(),
         clock: (1..=up_to)
             .map(|position| ((position as u64).to_be_bytes().to_vec(), 1))
@@ -84,7 +117,20 @@ fn archive(graph: &Graph, up_to: usize, retained: usize) -> ArchiveMeta {
             position: (up_to - retained) as u64 + 1,
             heads: heads(graph, up_to - retained),
         },
+        index: index(graph, 0, up_to, Bytes::new()),
     }
+}
+
+/// The index up to `to`, made from the one up to `from`.
+fn index(graph: &Graph, from: usize, to: usize, before: Bytes) -> Bytes {
+    let chunks = graph.changes[from..to].iter().map(|change| change.bytes.clone());
+    let place = |dep: &ChangeHash| graph.changes.iter().position(|change| change.hash == *dep);
+    let index = extend_index(&before, heads(graph, from), chunks, |dep| {
+        place(dep).map(|at| at as u64 + 1)
+    })
+    .unwrap();
+    assert_eq!(index.last(), to as u64);
+    index.encode().into()
 }
 
 /// A history with an archive of the first `archived`, and the rest admitted and durable.
@@ -93,12 +139,9 @@ fn history(graph: &Graph, archived: usize, retained: usize) -> History {
     let mut history = History::behind(meta);
     for position in archived + 1..=graph.len() {
         // What lies in the archive the store has confirmed.
-        let old = graph[position - 1].iter().filter(|dep| **dep <= archived);
-        history.confirm(old.map(|dep| HeadAt {
-            hash: hash(*dep),
-            max_op: depth(graph, *dep),
-        }));
-        let admitted = history.admit(change(graph, position), None);
+        let old = graph.deps[position - 1].iter().filter(|dep| **dep <= archived);
+        history.confirm(old.map(|dep| graph.placed(*dep)));
+        let admitted = history.admit(graph.change(position), None);
         assert_eq!(admitted, Admission::Admitted(position as u64));
     }
     history.store_up_to(graph.len() as u64);
@@ -107,7 +150,7 @@ fn history(graph: &Graph, archived: usize, retained: usize) -> History {
 
 prop_compose! {
     fn graphs()(choices in prop::collection::vec((any::<[u8; 2]>(), 0..4u8), 1..40)) -> Graph {
-        let mut graph: Graph = Vec::new();
+        let mut graph = Vec::new();
         for (at, (from, shape)) in choices.into_iter().enumerate() {
             // Mostly a line; at times a branch, a merge, or a new root.
             let back = |byte: u8| at - usize::from(byte) % at.min(6);
@@ -122,7 +165,7 @@ prop_compose! {
             deps.dedup();
             graph.push(deps);
         }
-        graph
+        Graph::new(graph)
     }
 }
 
@@ -142,7 +185,12 @@ fn scenes() -> impl Strategy<Value = (Graph, usize, usize, Vec<usize>)> {
 
 fn check_lacks(history: &History, graph: &Graph, named: &[usize]) -> Result<(), TestCaseError> {
     let has = ancestors(graph, named);
-    let names: Vec<_> = named.iter().copied().map(hash).chain([unknown()]).collect();
+    let names: Vec<_> = named
+        .iter()
+        .copied()
+        .map(|position| graph.hash(position))
+        .chain([unknown()])
+        .collect();
     let base = history.base() as usize;
     match history.lacks(&names, graph.len() as u64) {
         Lacks::Changes(positions) => {
@@ -152,7 +200,7 @@ fn check_lacks(history: &History, graph: &Graph, named: &[usize]) -> Result<(), 
         }
         Lacks::Everything => {
             let base_heads = heads(graph, base);
-            let has: BTreeSet<_> = has.into_iter().map(hash).collect();
+            let has: BTreeSet<_> = has.into_iter().map(|position| graph.hash(position)).collect();
             prop_assert!(
                 !base_heads.iter().all(|head| has.contains(head)),
                 "it could have been told"
@@ -170,7 +218,7 @@ proptest! {
         // The same when the retained changes are read back in.
         let can = history.can_recall();
         prop_assert_eq!(can, archived > 0 && retained > 0);
-        let rows = (archived - retained + 1..=archived).map(|position| change(&graph, position));
+        let rows = (archived - retained + 1..=archived).map(|position| graph.change(position));
         history.recall(rows.collect());
         prop_assert_eq!(history.base() as usize, archived - retained);
         prop_assert_eq!(history.base_heads.iter().copied().collect::<Vec<_>>(), heads(&graph, archived - retained));
@@ -186,19 +234,19 @@ proptest! {
         let wanted: Vec<_> = wanted.into_iter().map(|byte| archived + 1 + usize::from(byte) % in_memory).collect();
         let covered = ancestors(&graph, &reported);
         let expected = wanted.iter().all(|position| covered.contains(position));
-        let names = |positions: &[usize]| positions.iter().copied().map(hash).collect::<Vec<_>>();
+        let names = |positions: &[usize]| positions.iter().copied().map(|position| graph.hash(position)).collect::<Vec<_>>();
         let mut named = names(&reported);
         prop_assert_eq!(history.covers(&named, &names(&wanted)), expected);
         named.push(unknown());
         prop_assert_eq!(history.covers(&named, &names(&wanted)), expected);
-        prop_assert!(!history.covers(&named, &[hash(10_000)]), "nobody has what is not there");
+        prop_assert!(!history.covers(&named, &[ChangeHash([0xfe; 32])]), "nobody has what is not there");
     }
 
     #[test]
     fn heads_and_durable_heads_are_those_of_the_log(graph in graphs(), durable in any::<prop::sample::Index>()) {
         let mut history = History::default();
         for position in 1..=graph.len() {
-            history.admit(change(&graph, position), None);
+            history.admit(graph.change(position), None);
         }
         let durable = durable.index(graph.len() + 1);
         history.store_up_to(durable as u64);
@@ -236,13 +284,13 @@ proptest! {
     fn what_is_retained_is_the_end_within_its_bounds(
         (graph, archived, _, _) in scenes(),
         up_to in any::<prop::sample::Index>(),
-        (changes, bytes) in (0..10usize, 0..40usize),
+        (changes, bytes) in (0..10usize, 0..1_000usize),
     ) {
         let history = history(&graph, archived, 0);
         let up_to = archived + up_to.index(graph.len() - archived + 1);
         let kept = history.retain(up_to as u64, changes, bytes);
         let first = kept.position as usize;
-        let size = |from: usize| (from..=up_to).map(|position| change(&graph, position).bytes.len()).sum::<usize>();
+        let size = |from: usize| (from..=up_to).map(|position| graph.change(position).bytes.len()).sum::<usize>();
         prop_assert!(first > archived && first <= up_to + 1);
         prop_assert!(up_to + 1 - first <= changes && size(first) <= bytes);
         let could_have_kept_more = first > archived + 1 && up_to + 2 - first <= changes && size(first - 1) <= bytes;
@@ -257,7 +305,7 @@ proptest! {
             (1..=graph.len()).map(|position| ((position as u64).wrapping_mul(order | 1), position)).collect();
         while !left.is_empty() {
             let before = left.len();
-            left.retain(|_, position| match history.admit(change(&graph, *position), None) {
+            left.retain(|_, position| match history.admit(graph.change(*position), None) {
                 Admission::Admitted(_) => false,
                 Admission::Waits { missing, .. } => !missing.is_empty(),
                 other => panic!("{other:?}"),
@@ -270,32 +318,59 @@ proptest! {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let graph = vec![vec![], vec![1]];
-    let with = |adjust: fn(&mut Change)| {
+    let first = put(1, 1, 1, vec![]);
+    let after = |next: Change| {
         let mut history = History::default();
-        history.admit(change(&graph, 1), None);
-        let mut next = change(&graph, 2);
-        adjust(&mut next);
+        history.admit(first.clone(), None);
         history.admit(next, None)
     };
-    assert_eq!(with(|_| {}), Admission::Admitted(2));
-    assert_eq!(with(|next| next.seq = 2), Admission::Refused(Refusal::Sequence));
+    let deps = vec![first.hash];
+    assert_eq!(after(put(2, 1, 2, deps.clone())), Admission::Admitted(2));
+    assert_eq!(after(put(1, 2, 2, deps.clone())), Admission::Admitted(2));
+    let refused = |refusal| Admission::Refused(refusal);
+    assert_eq!(after(put(2, 2, 2, deps.clone())), refused(Refusal::Sequence));
+    assert_eq!(after(put(1, 3, 2, deps.clone())), refused(Refusal::Sequence));
     assert_eq!(
-        with(|next| next.actor = 1u64.to_be_bytes().into()),
-        Admission::Refused(Refusal::Fork)
+        after(put(1, 2, 2, vec![])),
+        refused(Refusal::Sequence),
+        "not on top of its own"
     );
-    assert_eq!(with(|next| next.start_op = 1), Admission::Refused(Refusal::StartOp));
-    assert_eq!(with(|next| next.hash = hash(1)), Admission::Known);
+    assert_eq!(after(put(1, 1, 2, deps.clone())), refused(Refusal::Fork));
+    assert_eq!(after(put(2, 1, 1, deps.clone())), refused(Refusal::StartOp));
+    assert_eq!(after(put(2, 1, 2 + MAX_GAPS, deps.clone())), Admission::Admitted(2));
+    assert_eq!(after(put(2, 1, 3 + MAX_GAPS, deps)), refused(Refusal::StartOp));
+    assert_eq!(after(first.clone()), Admission::Known);
+}
+
+#[test]
+fn a_past_with_too_many_branches_is_refused() {
+    let mut history = History::default();
+    let root = put(0, 1, 1, vec![]);
+    history.admit(root.clone(), None);
+    for actor in 1..=MAX_BRANCHES as u64 + 2 {
+        let branch = put(actor, 1, 2, vec![root.hash]);
+        assert_eq!(history.admit(branch, None), Admission::Admitted(actor + 1));
+    }
+    // Who merges every other branch has seen too much to be told.
+    let every_other: Vec<_> = history.heads.iter().copied().collect();
+    let heads: Vec<_> = every_other.iter().step_by(2).copied().collect();
+    let all = put(5_000, 1, 3, every_other.clone());
+    assert!(heads.len() * 2 >= MAX_BRANCHES);
+    assert_eq!(
+        history.admit(all, None),
+        Admission::Admitted(MAX_BRANCHES as u64 + 4),
+        "but all of them are nothing special"
+    );
 }
 
 #[test]
 fn names_are_forgotten_after_a_compaction_unless_somebody_waits() {
-    let graph: Graph = (0..5).map(|at| if at == 0 { vec![] } else { vec![at] }).collect();
+    let graph = Graph::line(5);
     for keep_names in [false, true] {
         let mut history = history(&graph, 0, 0);
         history.archived(archive(&graph, 5, 1));
         history.trim(u64::MAX, keep_names);
-        let known: Vec<_> = (1..=5).map(|position| history.knows(&hash(position))).collect();
+        let known: Vec<_> = (1..=5).map(|position| history.knows(&graph.hash(position))).collect();
         assert_eq!(
             known,
             [keep_names, keep_names, keep_names, true, true],
@@ -306,13 +381,13 @@ fn names_are_forgotten_after_a_compaction_unless_somebody_waits() {
 
 #[test]
 fn retained_changes_of_another_archive_are_left_out() {
-    let graph: Graph = (0..6).map(|at| if at == 0 { vec![] } else { vec![at] }).collect();
+    let graph = Graph::line(6);
     let mut history = history(&graph, 4, 2);
-    history.recall(vec![change(&graph, 4)]);
+    history.recall(vec![graph.change(4)]);
     assert_eq!(history.base(), 4, "one is missing");
-    history.recall(vec![change(&graph, 5), change(&graph, 6)]);
+    history.recall(vec![graph.change(5), graph.change(6)]);
     assert_eq!(history.base(), 4, "as many, but of an archive that is not heard of yet");
     history.archived(archive(&graph, 6, 0));
-    history.recall(vec![change(&graph, 3), change(&graph, 4)]);
+    history.recall(vec![graph.change(3), graph.change(4)]);
     assert_eq!(history.base(), 4, "a compaction came in between");
 }

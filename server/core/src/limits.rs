@@ -36,6 +36,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For changes that were admitted before, whatever the limits were then.
+    #[must_use]
+    pub fn of_stored() -> Self {
+        Self {
+            change_bytes: usize::MAX - 1,
+            change_ops: u64::MAX,
+            message_hashes: usize::MAX,
+            ..Self::default()
+        }
+    }
+}
+
 /// How the engine times what it does; milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {

@@ -8,8 +8,8 @@ pub enum ReadError {
     /// The bytes end before the value does.
     #[error("the bytes end too early")]
     TooShort,
-    /// A number that does not fit in 64 bits.
-    #[error("a number is longer than 64 bits")]
+    /// A number that does not fit in 64 bits, or takes more bytes than it must.
+    #[error("a number is longer than 64 bits, or than it must be")]
     NumberTooLong,
     /// A list that says it is longer than is allowed.
     #[error("a list is longer than is allowed")]
@@ -76,7 +76,12 @@ impl<'a> Reader<'a> {
             }
             value |= part << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                let too_long = byte == 0 && shift > 0;
+                return if too_long {
+                    Err(ReadError::NumberTooLong)
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(ReadError::NumberTooLong)
@@ -88,6 +93,7 @@ impl<'a> Reader<'a> {
     /// [`ReadError::TooShort`], [`ReadError::NumberTooLong`].
     pub fn signed(&mut self) -> Result<i64, ReadError> {
         let mut value = 0i64;
+        let mut last_sign = false;
         for shift in (0..70).step_by(7) {
             let byte = self.byte()?;
             let part = i64::from(byte & 0x7f);
@@ -95,14 +101,19 @@ impl<'a> Reader<'a> {
                 return Err(ReadError::NumberTooLong);
             }
             value |= part << shift;
+            let negative = byte & 0x40 != 0;
             if byte & 0x80 == 0 {
-                let negative = byte & 0x40 != 0;
+                // The last byte says no more than the sign of the one before.
+                if shift > 0 && part == if last_sign { 0x7f } else { 0 } {
+                    return Err(ReadError::NumberTooLong);
+                }
                 return Ok(if negative && shift < 57 {
                     value | (-1i64 << (shift + 7))
                 } else {
                     value
                 });
             }
+            last_sign = negative;
         }
         Err(ReadError::NumberTooLong)
     }
@@ -183,6 +194,18 @@ mod tests {
         ] {
             assert_eq!(Reader::new(bytes).signed(), Ok(value), "{bytes:x?}");
         }
+    }
+
+    #[test]
+    fn a_number_is_as_short_as_it_can_be() {
+        for unsigned in [&[0x80, 0x00][..], &[0x81, 0x00], &[0xff, 0x80, 0x00]] {
+            assert_eq!(Reader::new(unsigned).unsigned(), Err(ReadError::NumberTooLong));
+        }
+        for signed in [&[0x80, 0x00][..], &[0xff, 0x7f], &[0xbf, 0x00], &[0xc0, 0x7f]] {
+            assert_eq!(Reader::new(signed).signed(), Err(ReadError::NumberTooLong));
+        }
+        assert_eq!(Reader::new(&[0xc0, 0x00]).signed(), Ok(64));
+        assert_eq!(Reader::new(&[0xbf, 0x7f]).signed(), Ok(-65));
     }
 
     #[test]

@@ -245,13 +245,7 @@ impl Room {
 
 fn restore(loaded: Loaded) -> Result<History, Damaged> {
     let mut history = History::behind(loaded.archive);
-    // What was admitted once is read back whatever today's limits are.
-    let limits = Limits {
-        change_bytes: usize::MAX - 1,
-        change_ops: u64::MAX,
-        message_hashes: usize::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits::of_stored();
     for bytes in loaded.tail {
         let position = history.last() + 1;
         let damaged = |why: String| Damaged { position, why };

@@ -20,7 +20,7 @@ use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT};
 
 use super::*;
-use crate::history::{HeadAt, RetainedFrom};
+use crate::history::{Placed, RetainedFrom, extend_index};
 use crate::message::SyncMessage;
 use crate::wire::{self, ClientFrame, Ephemeral, Frame};
 
@@ -296,7 +296,13 @@ fn archive_meta(changes: &[Bytes], archived: usize, retained: usize) -> ArchiveM
     let head = |position: usize| position.checked_sub(1).map(|index| &parsed[index]);
     ArchiveMeta {
         position: archived as u64,
-        heads: head(archived).map(head_at).into_iter().collect(),
+        heads: head(archived)
+            .map(|last| Placed {
+                hash: last.hash,
+                position: archived as u64,
+            })
+            .into_iter()
+            .collect(),
         clock: head(archived)
             .map(|last| (last.actor.to_vec(), last.seq))
             .into_iter()
@@ -306,14 +312,28 @@ fn archive_meta(changes: &[Bytes], archived: usize, retained: usize) -> ArchiveM
             position: (archived - retained) as u64 + 1,
             heads: head(archived - retained).map(|last| last.hash).into_iter().collect(),
         },
+        index: index_of(&changes[..archived]),
     }
 }
 
-fn head_at(change: &Change) -> HeadAt {
-    HeadAt {
-        hash: change.hash,
-        max_op: change.max_op,
+fn placed(changes: &[Bytes], position: usize) -> Placed {
+    Placed {
+        hash: hash(&changes[position - 1]),
+        position: position as u64,
     }
+}
+
+/// The admission index of changes that follow each other.
+fn index_of(changes: &[Bytes]) -> Bytes {
+    let parsed = changes
+        .iter()
+        .map(|chunk| Change::parse(chunk.clone(), &Limits::default()).unwrap());
+    let places: HashMap<_, _> = parsed
+        .zip(1..)
+        .map(|(change, position)| (change.hash, position))
+        .collect();
+    let index = extend_index(&[], [], changes.to_vec(), |dep| places.get(dep).copied());
+    index.unwrap().encode().into()
 }
 
 fn carries(message: &Message) -> Vec<Bytes> {

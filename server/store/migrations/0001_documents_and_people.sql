@@ -68,7 +68,9 @@ create table archives (
     clock blob not null,
     size integer not null,
     retained_position integer not null,
-    retained_heads blob not null
+    retained_heads blob not null,
+    -- What must be known of its changes to say whether a new one is harmless.
+    admission_index blob not null
 );
 
 create table archive_bytes (
@@ -76,12 +78,11 @@ create table archive_bytes (
     bytes blob not null
 );
 
--- Which changes the archive contains. Rows are written before the archive that contains them takes its place: until
--- then archive_position is greater than the archive's, and the row does not count.
+-- Which changes the archive contains, and where. Rows are written before the archive that contains them takes its place:
+-- until then their position is greater than the archive's, and they do not count.
 create table archived_changes (
     document integer not null references documents (key),
     hash blob not null check (length(hash) = 32),
-    max_op integer not null,
-    archive_position integer not null,
+    position integer not null,
     primary key (document, hash)
 ) without rowid;

@@ -8,7 +8,7 @@
 use async_trait::async_trait;
 use automerge::ChangeHash;
 use bytes::Bytes;
-use fieldbook_core::history::{ArchiveMeta, HeadAt};
+use fieldbook_core::history::{ArchiveMeta, Placed};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
 use crate::StoreError;
@@ -21,7 +21,7 @@ pub struct Archive {
     /// A saved automerge document (one document chunk).
     pub bytes: Bytes,
     /// Every change that the archive holds and that the previous archive did not.
-    pub added: Vec<HeadAt>,
+    pub added: Vec<Placed>,
 }
 
 /// Whose a document is and what the list says of it, said when its first change is stored.
@@ -81,7 +81,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     async fn read_changes(&self, id: DocumentId, after: u64, up_to: u64) -> Result<Vec<Bytes>, StoreError>;
 
     /// Those of `hashes` that the archive contains, in any order.
-    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError>;
+    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<Placed>, StoreError>;
 
     /// Puts a new archive in the place of the one at `previous` (0: none) and deletes the rows before
     /// `archive.meta.retained.position`, all in one transaction (the hash index may be filled in steps before it).

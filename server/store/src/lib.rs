@@ -11,7 +11,7 @@ pub mod sqlite;
 pub use directory::{Account, Directory, DocumentEntry, Invitation, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::Role;
-pub use fieldbook_core::history::{ArchiveMeta, HeadAt, RetainedFrom};
+pub use fieldbook_core::history::{ArchiveMeta, Placed, RetainedFrom};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

@@ -99,16 +99,8 @@ pub(crate) fn encode_answer(answer: &Answer) -> Vec<u8> {
 
 fn put_answer(encoder: &mut Encoder<Vec<u8>>, answer: &Answer) -> Encoding {
     match answer {
-        Answer::Done(Outcome::Compacted {
-            bytes,
-            heads,
-            clock,
-            title,
-        }) => {
-            encoder.array(5)?.u8(COMPACT)?.bytes(bytes)?;
-            put_list(encoder, heads, |encoder, (hash, max_op)| {
-                encoder.array(2)?.bytes(&hash.0)?.u64(*max_op)?.ok()
-            })?;
+        Answer::Done(Outcome::Compacted { bytes, clock, title }) => {
+            encoder.array(4)?.u8(COMPACT)?.bytes(bytes)?;
             put_list(encoder, clock, |encoder, (actor, seq)| {
                 encoder.array(2)?.bytes(actor)?.u64(*seq)?.ok()
             })?;
@@ -141,10 +133,6 @@ pub(crate) fn decode_answer(frame: &Bytes) -> Result<Answer, Error> {
     let outcome = match decoder.kind()? {
         COMPACT => Outcome::Compacted {
             bytes: decoder.bytes()?,
-            heads: decoder.list(|decoder| {
-                decoder.decoder.array()?;
-                Ok((decoder.hash()?, decoder.decoder.u64()?))
-            })?,
             clock: decoder.list(|decoder| {
                 decoder.decoder.array()?;
                 Ok((decoder.decoder.bytes()?.to_vec(), decoder.decoder.u64()?))
@@ -297,7 +285,6 @@ mod tests {
         for answer in [
             Answer::Done(Outcome::Compacted {
                 bytes: Bytes::from_static(b"saved"),
-                heads: vec![(hash, u64::MAX), (ChangeHash([0; 32]), 0)],
                 clock: vec![(vec![], 1), (vec![9; 16], u64::MAX)],
                 title: title.clone(),
             }),

@@ -60,16 +60,8 @@ fn compact(archive: Option<Bytes>, tail: Vec<Bytes>, mut expected: Vec<ChangeHas
         ));
     }
     let bytes = save(&document)?;
-    let max_op = |hash: ChangeHash| {
-        let change = document.get_change_meta_by_hash(&hash);
-        change
-            .map(|change| (hash, change.max_op))
-            .ok_or_else(|| format!("head {hash} is not in the document"))
-    };
-    let heads = heads.into_iter().map(max_op).collect::<Result<_, _>>()?;
     Ok(Outcome::Compacted {
         bytes,
-        heads,
         clock: clock(&document),
         title: title(&document),
     })

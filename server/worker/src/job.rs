@@ -54,8 +54,6 @@ pub enum Outcome {
     Compacted {
         /// One document chunk that holds every change.
         bytes: Bytes,
-        /// Its heads, sorted by hash, each with the greatest op counter of that change.
-        heads: Vec<(ChangeHash, u64)>,
         /// The greatest sequence number of each actor (raw bytes), sorted by actor.
         clock: Vec<(Vec<u8>, u64)>,
         /// See [`Outcome::Summary`].

@@ -37,6 +37,9 @@ impl World {
                     outbox.close(closing.code(), closing.reason());
                 }
             }
+            Effect::Unreadable(error) => {
+                tracing::error!(document = %self.id, %error, "no change can be admitted; run `fieldbook verify`");
+            }
             Effect::Refused { socket, rule } => {
                 tracing::warn!(document = %self.id, socket = socket.0, rule, "a change was refused");
             }

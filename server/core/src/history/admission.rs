@@ -1,13 +1,26 @@
 //! Admission: what must hold of a change before it becomes part of the document.
 //!
-//! Checked here: checksum and size (by [`Change::parse`]), dependencies, (actor, seq), start op. The full check of R4 —
-//! that every object, element and predecessor exists — has its place in [`History::admit`], after these.
+//! Its checksum and its size ([`Change::parse`]); its dependencies, its (actor, seq) and its start op (here); each of its
+//! operations ([`super::rules`]). The admission index is extended on the way, or left as it was.
+
+use std::collections::BTreeSet;
 
 use automerge::ChangeHash;
+use bytes::Bytes;
 
-use super::{Entry, History, advance};
+use super::index::{Index, IndexError, View};
+use super::{Entry, History, advance, rules};
 use crate::change::{Change, Refusal};
 use crate::id::SocketId;
+use crate::limits::Limits;
+
+/// Op counters that all of a document's changes together may leave out between their dependencies and their start. A
+/// client leaves some out only when it writes on top of an old state, and then no more than have come since. Who left out
+/// as many as they like would use up the counters that all need; and automerge sets memory aside for each of them when it
+/// loads a document in a browser.
+pub const MAX_GAPS: u64 = 4_000_000;
+/// How many actors' changes may differ from "everything up to then" in a change's past.
+pub const MAX_BRANCHES: usize = 1_000;
 
 /// What became of a change.
 #[derive(Debug, PartialEq)]
@@ -25,6 +38,8 @@ pub enum Admission {
     },
     /// It will never be.
     Refused(Refusal),
+    /// Whether it may be cannot be told: what the store has of the document's past is not readable.
+    Unreadable(IndexError),
 }
 
 impl History {
@@ -36,6 +51,9 @@ impl History {
         let missing: Vec<_> = change.deps.iter().filter(|dep| !self.knows(dep)).copied().collect();
         if !missing.is_empty() {
             return Admission::Waits { change, missing };
+        }
+        if let Err(error) = self.prepare_index() {
+            return Admission::Unreadable(error);
         }
         if let Err(refusal) = self.check(&change) {
             return Admission::Refused(refusal);
@@ -52,6 +70,7 @@ impl History {
         if self.knows(&change.hash) {
             return Err("it is there twice");
         }
+        self.index = None;
         self.push(change, None);
         Ok(())
     }
@@ -59,7 +78,7 @@ impl History {
     fn push(&mut self, change: Change, author: Option<SocketId>) {
         let (entry, actor, seq) = Entry::new(change, author);
         self.clock.insert(actor, seq);
-        advance(&mut self.heads, &entry);
+        advance(&mut self.heads, &entry.hash, &entry.deps);
         self.positions.insert(entry.hash, self.last() + 1);
         self.entries.push_back(entry);
     }
@@ -71,7 +90,7 @@ impl History {
         self.clock.get(&change.actor).is_some_and(|last| change.seq <= *last)
     }
 
-    fn check(&self, change: &Change) -> Result<(), Refusal> {
+    fn check(&mut self, change: &Change) -> Result<(), Refusal> {
         let last_seq = self.clock.get(&change.actor).copied().unwrap_or(0);
         if change.seq <= last_seq {
             return Err(Refusal::Fork);
@@ -79,17 +98,130 @@ impl History {
         if change.seq != last_seq + 1 {
             return Err(Refusal::Sequence);
         }
-        let deps_max_op = change.deps.iter().map(|dep| self.max_op(dep)).max().unwrap_or(0);
-        if change.start_op <= deps_max_op {
-            return Err(Refusal::StartOp);
-        }
-        Ok(())
+        let (positions, confirmed) = (&self.positions, &self.confirmed);
+        let place = |dep: &ChangeHash| positions.get(dep).or_else(|| confirmed.get(dep)).copied();
+        let index = self.index.get_or_insert_default();
+        try_to_add(index, change, &self.heads, place)
     }
 
-    fn max_op(&self, hash: &ChangeHash) -> u64 {
-        match self.positions.get(hash) {
-            Some(position) => self.entries[(position - self.base - 1) as usize].max_op,
-            None => self.confirmed.get(hash).copied().unwrap_or(0),
+    /// Names inside the archive that must be [confirmed](History::confirm) before a change can be admitted: what the
+    /// changes that were read back depend on.
+    pub fn unplaced(&self) -> impl Iterator<Item = ChangeHash> + '_ {
+        let tail = self
+            .index
+            .is_none()
+            .then(|| self.entries(self.archive_position(), self.last()));
+        let deps = tail.into_iter().flatten().flat_map(|entry| entry.deps.iter().copied());
+        deps.filter(|dep| !self.knows(dep))
+    }
+
+    /// Makes the admission index: of what the archive brought, and of the changes behind it.
+    fn prepare_index(&mut self) -> Result<(), IndexError> {
+        if self.index.is_some() {
+            return Ok(());
         }
+        let mut index = Index::default();
+        let mut heads = BTreeSet::new();
+        if let Some(archive) = &mut self.archive {
+            index = Index::decode(&archive.index)?;
+            if index.last() != archive.position {
+                return Err(IndexError("it does not go as far as the archive"));
+            }
+            heads = archive.heads.iter().map(|head| head.hash).collect();
+            archive.index = Bytes::new();
+        }
+        for entry in self.entries(self.archive_position(), self.last()) {
+            let place = |dep: &ChangeHash| self.positions.get(dep).or_else(|| self.confirmed.get(dep)).copied();
+            add_stored(&mut index, entry.bytes.clone(), &mut heads, place)?;
+        }
+        self.index = Some(Box::new(index));
+        Ok(())
+    }
+}
+
+/// The admission index of a longer archive: the one that was stored with the archive before it (none: no bytes), and the
+/// changes that have come since. `heads` are those of the archive before; `place` says where a change that is named lies.
+///
+/// # Errors
+/// [`IndexError`]: what is stored is not what was admitted.
+pub fn extend_index(
+    before: &[u8],
+    heads: impl IntoIterator<Item = ChangeHash>,
+    changes: impl IntoIterator<Item = Bytes>,
+    mut place: impl FnMut(&ChangeHash) -> Option<u64>,
+) -> Result<Index, IndexError> {
+    let mut index = if before.is_empty() {
+        Index::default()
+    } else {
+        Index::decode(before)?
+    };
+    let mut heads = heads.into_iter().collect();
+    for bytes in changes {
+        add_stored(&mut index, bytes, &mut heads, &mut place)?;
+    }
+    Ok(index)
+}
+
+/// A change that was admitted before, under the rules of that time.
+fn add_stored(
+    index: &mut Index,
+    bytes: Bytes,
+    heads: &mut BTreeSet<ChangeHash>,
+    place: impl FnMut(&ChangeHash) -> Option<u64>,
+) -> Result<(), IndexError> {
+    let change =
+        Change::parse(bytes, &Limits::of_stored()).map_err(|_| IndexError("a stored change is not readable"))?;
+    match try_to_add(index, &change, heads, place) {
+        Ok(()) => {}
+        Err(Refusal::Sequence | Refusal::StartOp) => return Err(IndexError("stored changes do not follow each other")),
+        Err(_) => rules::add_without_operations(index, &change, index.view_of_all()),
+    }
+    advance(heads, &change.hash, &change.deps);
+    Ok(())
+}
+
+fn try_to_add(
+    index: &mut Index,
+    change: &Change,
+    heads: &BTreeSet<ChangeHash>,
+    place: impl FnMut(&ChangeHash) -> Option<u64>,
+) -> Result<(), Refusal> {
+    let deps: Vec<u64> = change.deps.iter().filter_map(place).collect();
+    if deps.len() != change.deps.len() {
+        return Err(Refusal::Sequence);
+    }
+    let author = index.actor(&change.actor);
+    let seen = author.and_then(|author| deps.iter().map(|dep| index.seen_by(*dep, author)).max());
+    if u64::from(seen.unwrap_or(0)) + 1 != change.seq {
+        return Err(Refusal::Sequence);
+    }
+    let deps_max_op = deps.iter().map(|dep| index.max_op_at(*dep)).max().unwrap_or(0);
+    let gap = change.start_op.checked_sub(u64::from(deps_max_op) + 1);
+    let gap = gap.ok_or(Refusal::StartOp)?;
+    // An empty change's start op is not stored: automerge takes it to be the next.
+    let has_ops = change.max_op >= change.start_op;
+    if gap > MAX_GAPS - index.gaps() || (gap > 0 && !has_ops) {
+        return Err(Refusal::StartOp);
+    }
+    let after_last = deps == [index.last()];
+    let own_last = author
+        .filter(|_| after_last)
+        .and_then(|author| index.view_of_last(author));
+    let follows = own_last.is_some();
+    let view = own_last.unwrap_or_else(|| view(index, &change.deps, &deps, heads));
+    if view.len() > MAX_BRANCHES {
+        return Err(Refusal::Branches);
+    }
+    rules::add(index, change, view, follows)?;
+    index.add_gap(gap);
+    Ok(())
+}
+
+fn view(index: &Index, names: &[ChangeHash], deps: &[u64], heads: &BTreeSet<ChangeHash>) -> View {
+    // Nearly everybody has everything.
+    if heads.iter().all(|head| names.contains(head)) {
+        index.view_of_all()
+    } else {
+        index.view_of(deps)
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Closing, Effect, Room};
 use crate::change::{self, Change, Chunk, Refusal};
-use crate::history::{Admission, HeadAt, History, Lacks};
+use crate::history::{Admission, History, Lacks, Placed};
 use crate::id::SocketId;
 use crate::limits::Limits;
 use crate::message::SyncMessage;
@@ -123,6 +123,9 @@ impl Room {
             }
             hashes.extend(change.deps.iter().filter(|dep| !offered.contains(*dep)));
         }
+        if !offer.changes.is_empty() {
+            hashes.extend(self.history.unplaced());
+        }
         let opening = !matches!(session.phase, Phase::Live(_)) || message.begins_again();
         if opening || session.may_write() {
             // In a Live session it is known what the client has; but what is unknown would be asked for.
@@ -150,16 +153,13 @@ impl Room {
         &mut self,
         now: u64,
         socket: SocketId,
-        archived: Vec<HeadAt>,
+        archived: Vec<Placed>,
         retained: Vec<Bytes>,
         failed: bool,
     ) {
         self.history.confirm(archived);
         if !retained.is_empty() {
-            let limits = Limits {
-                change_bytes: usize::MAX - 1,
-                ..self.config.limits
-            };
+            let limits = Limits::of_stored();
             let changes: Result<Vec<_>, _> = retained
                 .into_iter()
                 .map(|bytes| Change::parse(bytes, &limits))
@@ -217,6 +217,11 @@ impl Room {
                 Admission::Known => queue.extend(self.orphans.release(&hash).into_iter().rev()),
                 Admission::Waits { change, missing } => {
                     self.orphans.keep(change, &missing, from, &self.config.limits);
+                }
+                Admission::Unreadable(error) => {
+                    self.effects.push_back(Effect::Unreadable(error));
+                    self.effects.push_back(Effect::Close(from, Closing::CannotRead));
+                    queue.retain(|(other, _)| *other != from);
                 }
                 Admission::Refused(refusal) => {
                     self.refuse(from, &[hash], refusal.rule(), &refusal.to_string());

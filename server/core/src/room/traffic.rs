@@ -4,7 +4,7 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use crate::access::Member;
-use crate::history::{ArchiveMeta, HeadAt, RetainedFrom};
+use crate::history::{ArchiveMeta, IndexError, Placed, RetainedFrom};
 use crate::id::{PeerId, SocketId, UserId, WorkspaceId};
 use crate::message::SyncMessage;
 use crate::wire::{Ephemeral, Frame};
@@ -68,7 +68,7 @@ pub enum Input {
         /// For whom.
         socket: SocketId,
         /// What the archive contains of what was asked.
-        archived: Vec<HeadAt>,
+        archived: Vec<Placed>,
         /// The retained changes, if they were asked for.
         retained: Vec<Bytes>,
         /// The store could not be read: the session has to begin again.
@@ -139,6 +139,8 @@ pub enum Effect {
         /// As far as it is durable.
         up_to: u64,
     },
+    /// What the store has of the document's past is damaged (for the log); who sent a change is closed.
+    Unreadable(IndexError),
     /// A change was refused (for the log).
     Refused {
         /// Whose.
@@ -198,5 +200,5 @@ pub struct CompactionPlan {
     /// What stays at hand as rows.
     pub retained: RetainedFrom,
     /// The changes that it has and the previous one has not.
-    pub added: Vec<HeadAt>,
+    pub added: Vec<Placed>,
 }

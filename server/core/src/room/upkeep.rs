@@ -2,7 +2,7 @@
 
 use super::{Closing, CompactionPlan, Effect, Room};
 use crate::access;
-use crate::history::{ArchiveMeta, HeadAt};
+use crate::history::{ArchiveMeta, Placed};
 use crate::id::SocketId;
 use crate::sync::{Phase, Session};
 
@@ -158,9 +158,10 @@ impl Room {
             added: self
                 .history
                 .entries(previous, up_to)
-                .map(|entry| HeadAt {
+                .zip(previous + 1..)
+                .map(|(entry, position)| Placed {
                     hash: entry.hash,
-                    max_op: entry.max_op,
+                    position,
                 })
                 .collect(),
         };

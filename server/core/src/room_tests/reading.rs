@@ -175,7 +175,7 @@ fn who_was_away_for_a_moment_gets_the_retained_changes() {
     assert_eq!((hashes, retained), (away.heads(), true));
     scene.step(Input::Recalled {
         socket: ben,
-        archived: vec![head_at(&Change::parse(changes[2].clone(), &Limits::default()).unwrap())],
+        archived: vec![placed(&changes, 3)],
         retained: changes[2..5].to_vec(),
         failed: false,
     });

@@ -297,7 +297,7 @@ fn a_change_on_top_of_the_archive_is_admitted_once_the_store_knows_its_ground() 
     assert!(scene.next_asked().is_none(), "what comes meanwhile waits its turn");
     scene.step(Input::Recalled {
         socket: ben,
-        archived: vec![head_at(&Change::parse(changes[1].clone(), &Limits::default()).unwrap())],
+        archived: vec![placed(&changes, 2)],
         retained: Vec::new(),
         failed: false,
     });
@@ -328,12 +328,9 @@ fn a_name_that_is_trimmed_while_the_store_is_asked_stays_known() {
     scene.step(Input::Compacted {
         archive: Some(archive_meta(&changes, 6, 0)),
     });
-    let known = changes[..2]
-        .iter()
-        .map(|c| head_at(&Change::parse(c.clone(), &Limits::default()).unwrap()));
     scene.step(Input::Recalled {
         socket: ben,
-        archived: known.collect(),
+        archived: vec![placed(&changes, 1), placed(&changes, 2)],
         retained: Vec::new(),
         failed: false,
     });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use automerge::{Automerge, ChangeHash};
 use bytes::Bytes;
 use fieldbook_core::change::Change;
-use fieldbook_core::history::{ArchiveMeta, HeadAt};
+use fieldbook_core::history::{ArchiveMeta, Placed, extend_index};
 use fieldbook_core::id::WorkspaceId;
 use fieldbook_core::limits::Limits;
 use fieldbook_core::room::{CompactionPlan, Effect, Input, Loaded};
@@ -187,11 +187,25 @@ impl Store {
         up_to
     }
 
-    fn find(&self, hashes: &[ChangeHash]) -> Vec<HeadAt> {
+    fn find(&self, hashes: &[ChangeHash]) -> Vec<Placed> {
         let found = hashes
             .iter()
             .filter_map(|hash| Some((*hash, *self.archived.get(hash)?)));
-        found.map(|(hash, max_op)| HeadAt { hash, max_op }).collect()
+        found.map(|(hash, position)| Placed { hash, position }).collect()
+    }
+
+    fn extend_index(&self, before: usize, up_to: usize) -> Bytes {
+        let index = self.archive.as_ref().map(|(meta, _)| meta.index.clone());
+        let chunks = self.log[before..up_to].iter().map(|change| change.bytes.clone());
+        let places: HashMap<_, _> = self
+            .log
+            .iter()
+            .zip(1..)
+            .map(|(change, position)| (change.hash, position))
+            .collect();
+        let place = |dep: &ChangeHash| places.get(dep).copied();
+        let index = extend_index(&index.unwrap_or_default(), heads_of(&self.log[..before]), chunks, place);
+        index.expect("what is stored was admitted").encode().into()
     }
 
     fn retained(&self) -> Vec<Bytes> {
@@ -215,7 +229,8 @@ impl Store {
         assert_eq!(changes.len() as u64, plan.up_to, "the archive has every change");
         let added: Vec<_> = self.log[before as usize..plan.up_to as usize]
             .iter()
-            .map(head_at)
+            .zip(before + 1..)
+            .map(|(change, position)| placed(change, position))
             .collect();
         assert_eq!(plan.added, added, "the plan's new changes");
         let retained_from = plan.retained.position as usize - 1;
@@ -231,8 +246,11 @@ impl Store {
             *seq = change.seq().max(*seq);
         }
         let heads = plan.heads.iter().map(|hash| {
-            let change = self.log.iter().find(|change| change.hash == *hash);
-            head_at(change.expect("a head is in the log"))
+            let mut log = self.log.iter().zip(1..);
+            let (change, position) = log
+                .find(|(change, _)| change.hash == *hash)
+                .expect("a head is in the log");
+            placed(change, position)
         });
         let meta = ArchiveMeta {
             position: plan.up_to,
@@ -240,9 +258,10 @@ impl Store {
             clock: clock.into_iter().collect(),
             bytes: bytes.len() as u64,
             retained: plan.retained,
+            index: self.extend_index(before as usize, plan.up_to as usize),
         };
         self.archived
-            .extend(plan.added.iter().map(|head| (head.hash, head.max_op)));
+            .extend(plan.added.iter().map(|change| (change.hash, change.position)));
         self.rows = self.rows.split_off(&meta.retained.position);
         let retained = self.rows.range(..=meta.position).count() as u64;
         assert_eq!(
@@ -256,10 +275,10 @@ impl Store {
     }
 }
 
-fn head_at(change: &Change) -> HeadAt {
-    HeadAt {
+fn placed(change: &Change, position: u64) -> Placed {
+    Placed {
         hash: change.hash,
-        max_op: change.max_op,
+        position,
     }
 }
 

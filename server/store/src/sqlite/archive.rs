@@ -10,20 +10,21 @@ use super::codec::{decode_clock, decode_hashes, decode_heads, encode_clock, enco
 use super::documents::find_key;
 use super::multi_row;
 use super::writer::Writer;
-use crate::{Archive, ArchiveMeta, HeadAt, RetainedFrom, StoreError};
+use crate::{Archive, ArchiveMeta, Placed, RetainedFrom, StoreError};
 
 /// Rows of the hash index that go into one transaction; appends by others go between.
 const INDEX_STEP: usize = 2000;
 
 pub(super) async fn read_meta(connection: &mut SqliteConnection, key: i64) -> Result<Option<ArchiveMeta>, StoreError> {
-    type Row = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>);
+    type Row = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>, Vec<u8>);
     let row: Option<Row> = sqlx::query_as(
-        "select position, heads, clock, size, retained_position, retained_heads from archives where document = ?",
+        "select position, heads, clock, size, retained_position, retained_heads, admission_index
+         from archives where document = ?",
     )
     .bind(key)
     .fetch_optional(connection)
     .await?;
-    let Some((position, heads, clock, size, retained_position, retained_heads)) = row else {
+    let Some((position, heads, clock, size, retained_position, retained_heads, index)) = row else {
         return Ok(None);
     };
     Ok(Some(ArchiveMeta {
@@ -35,6 +36,7 @@ pub(super) async fn read_meta(connection: &mut SqliteConnection, key: i64) -> Re
             position: retained_position.cast_unsigned(),
             heads: decode_hashes(&retained_heads)?,
         },
+        index: index.into(),
     }))
 }
 
@@ -58,15 +60,14 @@ pub(super) async fn replace(
     if !unchanged {
         return Ok(());
     }
-    let position = meta.position;
-    let added: Arc<[HeadAt]> = added.into();
+    let added: Arc<[Placed]> = added.into();
     for start in (0..added.len()).step_by(INDEX_STEP) {
         let added = added.clone();
         writer
             .write(move |connection| {
                 Box::pin(async move {
                     let step = &added[start..added.len().min(start + INDEX_STEP)];
-                    fill_index(connection, id, position, step).await
+                    fill_index(connection, id, step).await
                 })
             })
             .await?;
@@ -130,25 +131,18 @@ async fn check_previous(
     Ok(Some(key))
 }
 
-async fn fill_index(
-    connection: &mut SqliteConnection,
-    id: DocumentId,
-    position: u64,
-    step: &[HeadAt],
-) -> Result<bool, StoreError> {
+async fn fill_index(connection: &mut SqliteConnection, id: DocumentId, step: &[Placed]) -> Result<bool, StoreError> {
     let key = find_key(connection, id)
         .await?
         .ok_or_else(|| conflict(id, "there is no such document".into()))?;
-    let insert = "insert into archived_changes (document, hash, max_op, archive_position)";
-    // A row may be left of an attempt that did not come to its end. What counts already goes on counting.
-    let suffix = "on conflict (document, hash) do update set
-                      max_op = excluded.max_op, archive_position = min(archive_position, excluded.archive_position)";
+    let insert = "insert into archived_changes (document, hash, position)";
+    // A row may be left of an attempt that did not come to its end.
+    let suffix = "on conflict (document, hash) do nothing";
     multi_row::insert(connection, insert, suffix, step, |mut tuple, change| {
         tuple
             .push_bind(key)
             .push_bind(change.hash.0.to_vec())
-            .push_bind(change.max_op.cast_signed())
-            .push_bind(position.cast_signed());
+            .push_bind(change.position.cast_signed());
     })
     .await?;
     Ok(true)
@@ -167,8 +161,8 @@ async fn swap(
     check_rows(connection, id, key, previous, meta).await?;
     sqlx::query(
         "insert or replace into archives
-             (document, position, heads, clock, size, retained_position, retained_heads)
-         values (?, ?, ?, ?, ?, ?, ?)",
+             (document, position, heads, clock, size, retained_position, retained_heads, admission_index)
+         values (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(key)
     .bind(meta.position.cast_signed())
@@ -177,6 +171,7 @@ async fn swap(
     .bind(meta.bytes.cast_signed())
     .bind(meta.retained.position.cast_signed())
     .bind(encode_hashes(&meta.retained.heads))
+    .bind(meta.index.as_ref())
     .execute(&mut *connection)
     .await?;
     sqlx::query("insert or replace into archive_bytes (document, bytes) values (?, ?)")

@@ -3,26 +3,26 @@
 use automerge::ChangeHash;
 
 use super::error::damaged;
-use crate::{HeadAt, StoreError};
+use crate::{Placed, StoreError};
 
 const HASH_BYTES: usize = 32;
 const NUMBER_BYTES: usize = 8;
 
-/// `hash, max_op` for each.
-pub(super) fn encode_heads(heads: &[HeadAt]) -> Vec<u8> {
+/// `hash, position` for each.
+pub(super) fn encode_heads(heads: &[Placed]) -> Vec<u8> {
     heads
         .iter()
-        .flat_map(|head| head.hash.0.into_iter().chain(head.max_op.to_le_bytes()))
+        .flat_map(|head| head.hash.0.into_iter().chain(head.position.to_le_bytes()))
         .collect()
 }
 
-pub(super) fn decode_heads(bytes: &[u8]) -> Result<Vec<HeadAt>, StoreError> {
+pub(super) fn decode_heads(bytes: &[u8]) -> Result<Vec<Placed>, StoreError> {
     let (heads, rest) = bytes.as_chunks::<{ HASH_BYTES + NUMBER_BYTES }>();
     let heads = heads.iter().map(|head| {
-        let (hash, max_op) = head.split_first_chunk::<HASH_BYTES>()?;
-        Some(HeadAt {
+        let (hash, position) = head.split_first_chunk::<HASH_BYTES>()?;
+        Some(Placed {
             hash: ChangeHash(*hash),
-            max_op: u64::from_le_bytes(max_op.try_into().ok()?),
+            position: u64::from_le_bytes(position.try_into().ok()?),
         })
     });
     heads
@@ -78,13 +78,13 @@ mod tests {
     #[test]
     fn heads_and_clocks_survive_their_column() {
         let heads = vec![
-            HeadAt {
+            Placed {
                 hash: ChangeHash([1; 32]),
-                max_op: 0,
+                position: 0,
             },
-            HeadAt {
+            Placed {
                 hash: ChangeHash([255; 32]),
-                max_op: u64::MAX,
+                position: u64::MAX,
             },
         ];
         assert_eq!(decode_heads(&encode_heads(&heads)).unwrap(), heads);
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn bytes_cut_short_are_damage() {
-        let heads = encode_heads(&[HeadAt {
+        let heads = encode_heads(&[Placed {
             hash: ChangeHash([1; 32]),
-            max_op: 5,
+            position: 5,
         }]);
         assert!(decode_heads(&heads[1..]).is_err());
         assert!(decode_hashes(&heads[1..]).is_err());

@@ -11,7 +11,7 @@ use super::SqliteStore;
 use super::append::Append;
 use super::archive;
 use super::error::damaged;
-use crate::{Archive, DocumentStore, HeadAt, NewDocument, StoreError, StoredDocument};
+use crate::{Archive, DocumentStore, NewDocument, Placed, StoreError, StoredDocument};
 
 /// Hashes asked for in one query.
 const MOST_HASHES: usize = 512;
@@ -102,7 +102,7 @@ impl DocumentStore for SqliteStore {
         read_rows(&mut snapshot, id, key, after, up_to).await
     }
 
-    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError> {
+    async fn find_archived(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<Placed>, StoreError> {
         let mut found = Vec::new();
         for portion in hashes.chunks(MOST_HASHES) {
             found.extend(self.find_portion(id, portion).await?);
@@ -123,12 +123,12 @@ impl DocumentStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn find_portion(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<HeadAt>, StoreError> {
+    async fn find_portion(&self, id: DocumentId, hashes: &[ChangeHash]) -> Result<Vec<Placed>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "select hash, max_op from documents
+            "select hash, archived_changes.position from documents
              join archives on archives.document = documents.key
              join archived_changes on archived_changes.document = documents.key
-             where archive_position <= archives.position and documents.id = ",
+             where archived_changes.position <= archives.position and documents.id = ",
         );
         query.push_bind(id.as_bytes().to_vec()).push(" and hash in (");
         let mut list = query.separated(", ");
@@ -139,11 +139,11 @@ impl SqliteStore {
         }
         query.push(")");
         let found: Vec<(Vec<u8>, i64)> = query.build_query_as().fetch_all(&self.readers).await?;
-        let parse = |(hash, max_op): (Vec<u8>, i64)| {
+        let parse = |(hash, position): (Vec<u8>, i64)| {
             let hash = ChangeHash(hash.try_into().map_err(|_| damaged("a hash in the archive's index"))?);
-            Ok(HeadAt {
+            Ok(Placed {
                 hash,
-                max_op: max_op.cast_unsigned(),
+                position: position.cast_unsigned(),
             })
         };
         found.into_iter().map(parse).collect()

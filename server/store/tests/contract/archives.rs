@@ -1,7 +1,7 @@
 //! Archives and what they retain.
 
 use automerge::ChangeHash;
-use fieldbook_store::{HeadAt, RetainedFrom, Store};
+use fieldbook_store::{Placed, RetainedFrom, Store};
 
 use crate::sample::{House, archive, assert_error, changes, document_id, hash};
 
@@ -51,13 +51,13 @@ pub(crate) async fn metadata_survives(store: &impl Store) {
     let id = house.document(store, 4).await;
     let mut given = archive(0, 4, 3);
     given.meta.heads = vec![
-        HeadAt {
+        Placed {
             hash: ChangeHash([0; 32]),
-            max_op: 0,
+            position: 0,
         },
-        HeadAt {
+        Placed {
             hash: ChangeHash([128; 32]),
-            max_op: u64::MAX,
+            position: u64::MAX,
         },
     ];
     given.meta.clock = vec![(vec![], 1), (vec![255; 16], u64::MAX), (vec![0; 200], 7)];
@@ -76,11 +76,11 @@ pub(crate) async fn archived_changes_are_found_by_hash(store: &impl Store) {
     let mut asked: Vec<ChangeHash> = (1..=3100).map(hash).collect();
     asked.reverse();
     let mut found = store.find_archived(id, &asked).await.unwrap();
-    found.sort_by_key(|change| change.max_op);
+    found.sort_by_key(|change| change.position);
     let expected: Vec<_> = (1..=2900)
-        .map(|n| HeadAt {
+        .map(|n| Placed {
             hash: hash(n),
-            max_op: n * 10,
+            position: n,
         })
         .collect();
     assert_eq!(found, expected);

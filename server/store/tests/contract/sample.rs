@@ -3,7 +3,7 @@
 use automerge::ChangeHash;
 use bytes::Bytes;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
-use fieldbook_store::{Account, Archive, ArchiveMeta, HeadAt, NewDocument, RetainedFrom, Role, Store, Workspace};
+use fieldbook_store::{Account, Archive, ArchiveMeta, NewDocument, Placed, RetainedFrom, Role, Store, Workspace};
 use uuid::Uuid;
 
 /// A workspace and a person in it.
@@ -83,9 +83,9 @@ pub(crate) fn archive(previous: u64, position: u64, retained: u64) -> Archive {
     Archive {
         meta: ArchiveMeta {
             position,
-            heads: vec![HeadAt {
+            heads: vec![Placed {
                 hash: hash(position),
-                max_op: position * 10,
+                position,
             }],
             clock: vec![(vec![1; 16], position)],
             bytes: bytes.len() as u64,
@@ -93,12 +93,13 @@ pub(crate) fn archive(previous: u64, position: u64, retained: u64) -> Archive {
                 position: retained,
                 heads: vec![hash(retained - 1)],
             },
+            index: format!("index up to {position}").into(),
         },
         bytes,
         added: (previous + 1..=position)
-            .map(|position| HeadAt {
+            .map(|position| Placed {
                 hash: hash(position),
-                max_op: position * 10,
+                position,
             })
             .collect(),
     }
