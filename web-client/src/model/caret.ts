@@ -20,3 +20,11 @@ export function shiftCaret(before: string, after: string, caret: number): number
   if (caret >= before.length - atEnd) return caret + after.length - before.length;
   return Math.min(caret, after.length - atEnd);
 }
+
+/** Makes the edit from `before` to `after` in `now`, which somebody else has made of `before` meanwhile. */
+export function carryOver(before: string, after: string, now: string): string {
+  const { atStart, atEnd } = commonEnds(before, after);
+  const from = shiftCaret(before, now, atStart);
+  const to = Math.max(from, shiftCaret(before, now, before.length - atEnd));
+  return now.slice(0, from) + after.slice(atStart, after.length - atEnd) + now.slice(to);
+}

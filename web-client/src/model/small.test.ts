@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { shiftCaret } from "./caret";
+import { carryOver, shiftCaret } from "./caret";
 import { kindLabel } from "./kinds";
 import { initials, PERSON_COLOURS, personColour } from "./person";
 import { whenText } from "./time";
@@ -43,6 +43,20 @@ describe("a caret in a text that somebody else changes", () => {
     expect(shiftCaret("hello", "hello there", 5)).toBe(5);
     expect(shiftCaret("hello big world", "hello world", 8)).toBe(6);
     expect(shiftCaret("hello big world", "hello world", 15)).toBe(11);
+  });
+});
+
+describe("an edit of a text that somebody else has changed meanwhile", () => {
+  test("goes where it was meant", () => {
+    expect(carryOver("hello", "hello!", "hello")).toBe("hello!");
+    expect(carryOver("Plan", "Plan 2027", "Acme Plan")).toBe("Acme Plan 2027");
+    expect(carryOver("Acme Plan", "Acme big Plan", "Acme Plan 2027")).toBe("Acme big Plan 2027");
+    expect(carryOver("one two three", "one three", "zero one two three")).toBe("zero one three");
+  });
+
+  test("keeps what the other has written in its place", () => {
+    expect(carryOver("Plan", "Plans", "Plan 2027")).toBe("Plans 2027");
+    expect(carryOver("abc", "", "abcy")).toBe("y");
   });
 });
 

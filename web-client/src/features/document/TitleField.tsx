@@ -1,5 +1,5 @@
 import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
-import { shiftCaret } from "~/model/caret";
+import { carryOver, shiftCaret } from "~/model/caret";
 import { type FieldbookDocument, oneLine, titleOf, UNTITLED } from "~/model/document";
 import { boundedTitle, TITLE_TOO_LONG } from "~/model/title";
 import { writeTitle } from "~/model/words";
@@ -60,11 +60,12 @@ export function TitleField({ open, editable, onEnter }: TitleFieldProps) {
 /**
  * Ties the field to the title of the document.
  *
- * The field shows the title as of `shown`, and what is typed is an edit of just that state; so it merges with what came in
- * meanwhile, also when an input method held the field for a while.
+ * What is typed is an edit of the title as it was `shown`; so it merges with what came in meanwhile, also when an input
+ * method held the field for a while. It is carried over to the title of now, and not written on top of the old heads:
+ * Automerge's `changeAt` can make changes that others cannot apply.
  */
 function useTitleText(open: OpenDocument, field: RefObject<HTMLTextAreaElement | null>) {
-  const shown = useRef({ heads: open.handle.heads(), title: titleNow(open) });
+  const shown = useRef(titleNow(open));
   const composing = useRef(false);
   const [wasCut, setWasCut] = useState(false);
   const title = useDocumentValue(open, () => titleNow(open));
@@ -73,7 +74,7 @@ function useTitleText(open: OpenDocument, field: RefObject<HTMLTextAreaElement |
     const element = field.current;
     if (element === null || composing.current) return;
     const now = titleNow(open);
-    shown.current = { heads: open.handle.heads(), title: now };
+    shown.current = now;
     showText(element, now);
     grow(element);
   };
@@ -82,13 +83,11 @@ function useTitleText(open: OpenDocument, field: RefObject<HTMLTextAreaElement |
     const element = field.current;
     if (element === null || composing.current) return;
     const wanted = oneLine(element.value);
-    const typed = boundedTitle(shown.current.title, wanted);
+    const typed = boundedTitle(shown.current, wanted);
     setWasCut(typed !== wanted);
-    if (typed !== shown.current.title) {
-      const edit = (document: unknown) => writeTitle(document as FieldbookDocument, typed);
-      // Mostly nothing has come in since: then it is a plain edit.
-      if (titleNow(open) === shown.current.title) open.handle.change(edit);
-      else open.handle.changeAt(shown.current.heads, edit);
+    if (typed !== shown.current) {
+      const merged = carryOver(shown.current, typed, titleNow(open));
+      open.handle.change((document: unknown) => writeTitle(document as FieldbookDocument, merged));
     }
     show();
   };
