@@ -391,3 +391,24 @@ fn retained_changes_of_another_archive_are_left_out() {
     history.recall(vec![graph.change(3), graph.change(4)]);
     assert_eq!(history.base(), 4, "a compaction came in between");
 }
+
+#[test]
+fn a_damaged_index_is_found_out_or_harmless_to_read() {
+    let deps = vec![vec![], vec![1], vec![1], vec![2, 3], vec![3], vec![4, 5]];
+    let graph = Graph::new(deps);
+    let whole = index(&graph, 0, graph.len(), Bytes::new());
+    let decoded = Index::decode(&whole).unwrap();
+    assert_eq!(decoded.encode(), whole, "it survives its bytes");
+    for length in 0..whole.len() {
+        assert!(Index::decode(&whole[..length]).is_err(), "cut after {length} bytes");
+    }
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut damaged = whole.to_vec();
+            damaged[at] ^= 1 << bit;
+            if let Ok(other) = Index::decode(&damaged) {
+                assert_ne!(other, decoded, "byte {at}, bit {bit} says nothing");
+            }
+        }
+    }
+}

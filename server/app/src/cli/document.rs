@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use bytes::Bytes;
+use fieldbook_core::history::{History, Index};
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::DocumentStore;
 use fieldbook_store::sqlite::SqliteStore;
@@ -17,7 +18,7 @@ use crate::startup::{has_data, open_store, workers};
 /// A compaction that runs at the same time moves changes from the tail to the archive between two reads.
 const ATTEMPTS: usize = 5;
 
-/// Reads every document, and lists those that do not load.
+/// Reads every document, and lists those that do not load, or that hold what would not be admitted today.
 pub(super) async fn verify(config: &Config) -> Result<(), Failure> {
     let store = open_existing(config).await?;
     let workers = workers(config)?;
@@ -35,11 +36,11 @@ pub(super) async fn verify(config: &Config) -> Result<(), Failure> {
     }
     store.close().await;
     if failures.is_empty() {
-        println!("All documents load: {total}");
+        println!("All documents are in order: {total}");
         Ok(())
     } else {
         Err(Failure::Failed(format!(
-            "{} of {total} documents do not load",
+            "{} of {total} documents are not in order",
             failures.len()
         )))
     }
@@ -88,27 +89,56 @@ async fn try_check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Re
     let whole = read(store, id).await.map_err(|failure| match failure {
         Failure::Failed(words) | Failure::Misused(words) => words,
     })?;
-    let Some(Whole {
-        archive,
-        tail,
-        changes: stored,
-    }) = whole
-    else {
-        return Ok(());
+    let Some(whole) = whole else { return Ok(()) };
+    let job = Job::Verify {
+        archive: whole.archive.clone(),
+        tail: whole.tail.clone(),
     };
-    match workers.run(Job::Verify { archive, tail }).await {
-        Ok(Outcome::Verified { changes, .. }) if changes == stored => Ok(()),
-        Ok(Outcome::Verified { changes, .. }) => Err(format!(
-            "the store has {stored} changes of it, and {changes} of them are in the document"
+    match run(workers, job).await? {
+        Outcome::Verified { changes, .. } if changes == whole.changes => check_admission(workers, whole).await,
+        Outcome::Verified { changes, .. } => Err(format!(
+            "the store has {} changes of it, and {changes} of them are in the document",
+            whole.changes
         )),
-        Ok(_) => Err("the worker answered another question".to_owned()),
-        Err(error) => Err(error.to_string()),
+        _ => Err("the worker answered another question".to_owned()),
     }
+}
+
+/// Would each of its changes be admitted, and is the admission index there that goes with its archive?
+async fn check_admission(workers: &Workers, whole: Whole) -> Result<(), String> {
+    let mut changes = Vec::new();
+    if let Some(bytes) = whole.archive {
+        let job = Job::Expand {
+            bytes,
+            max_changes: u64::MAX,
+            max_total_bytes: u64::MAX,
+        };
+        let Outcome::Expanded { changes: archived } = run(workers, job).await? else {
+            return Err("the worker answered another question".to_owned());
+        };
+        let index = Index::decode(&whole.index).map_err(|error| error.to_string())?;
+        if index.last() != archived.len() as u64 {
+            return Err("the document's admission index does not go as far as its archive".to_owned());
+        }
+        changes = archived;
+    }
+    changes.extend(whole.tail);
+    let admitted = tokio::task::spawn_blocking(move || History::of_stored(changes));
+    match admitted.await.map_err(|error| error.to_string())? {
+        Ok(_) => Ok(()),
+        Err((hash, words)) => Err(format!("change {hash} would not be admitted: {words}")),
+    }
+}
+
+async fn run(workers: &Workers, job: Job) -> Result<Outcome, String> {
+    workers.run(job).await.map_err(|error| error.to_string())
 }
 
 /// All of a document.
 struct Whole {
     archive: Option<Bytes>,
+    /// The admission index of the archive.
+    index: Bytes,
     tail: Vec<Bytes>,
     /// How many changes that is.
     changes: u64,
@@ -120,11 +150,15 @@ async fn read(store: &SqliteStore, id: DocumentId) -> Result<Option<Whole>, Fail
             return Ok(None);
         };
         let archive = store.read_archive(id).await?;
-        let position = stored.archive.map_or(0, |archive| archive.position);
+        let (position, index) = stored
+            .archive
+            .map(|meta| (meta.position, meta.index))
+            .unwrap_or_default();
         if archive.as_ref().map_or(0, |(position, _)| *position) == position {
             let changes = position + stored.tail.len() as u64;
             return Ok(Some(Whole {
                 archive: archive.map(|(_, bytes)| bytes),
+                index,
                 tail: stored.tail,
                 changes,
             }));

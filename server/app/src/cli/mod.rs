@@ -38,7 +38,8 @@ enum Command {
     Serve(Serve),
     /// Prints a token, for scripts and sync clients. Works while the server runs.
     Token(Token),
-    /// Reads every document, and lists those that do not load (exit code 1 then). Works while the server runs.
+    /// Reads every document, and lists those that do not load or hold what would not be admitted (exit code 1 then). Works
+    /// while the server runs.
     Verify(Place),
     /// Writes a document as one .automerge file. Works while the server runs.
     Export(Export),

@@ -62,6 +62,28 @@ impl History {
         Admission::Admitted(self.last())
     }
 
+    /// The history of a whole document's changes, each after those that it depends on; every one of them is held against
+    /// the rules.
+    ///
+    /// # Errors
+    /// The first change that would not be admitted (as it names itself, as far as it can be read), and why.
+    pub fn of_stored(changes: impl IntoIterator<Item = Bytes>) -> Result<Self, (ChangeHash, String)> {
+        let mut history = Self::default();
+        for bytes in changes {
+            let name = Change::name(&bytes, &Limits::of_stored()).unwrap_or(ChangeHash([0; 32]));
+            let change = Change::parse(bytes, &Limits::of_stored()).map_err(|refusal| (name, refusal.to_string()))?;
+            let words = match history.admit(change, None) {
+                Admission::Admitted(_) => continue,
+                Admission::Known => "it is there twice".to_owned(),
+                Admission::Waits { .. } => "what it depends on is not there".to_owned(),
+                Admission::Refused(refusal) => refusal.to_string(),
+                Admission::Unreadable(error) => error.to_string(),
+            };
+            return Err((name, words));
+        }
+        Ok(history)
+    }
+
     /// Puts back what was admitted before and is durable: nothing is checked again but that it comes once.
     ///
     /// # Errors
