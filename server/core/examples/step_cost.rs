@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p fieldbook-core --example step_cost`
 
+#![allow(clippy::disallowed_types, reason = "real documents make the changes")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

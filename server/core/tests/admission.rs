@@ -2,6 +2,7 @@
 //!
 //! `FIELDBOOK_SEEDS=20000` tries more, `FIELDBOOK_FROM=20000` others; `FIELDBOOK_SEED=17` tries one again.
 
+#![allow(clippy::disallowed_types, reason = "the engine is held against real documents")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "admission/harmless.rs"]
