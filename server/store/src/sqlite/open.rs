@@ -1,6 +1,7 @@
 //! Making the folder and the file, connecting, migrating.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -121,7 +122,7 @@ fn create(path: &Path) -> std::io::Result<File> {
     create_folder(folder)?;
     match create_file(path) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
     sync_names(folder)?;
@@ -133,14 +134,18 @@ fn create(path: &Path) -> std::io::Result<File> {
 fn sync_names(folder: &Path) -> std::io::Result<()> {
     let folder = folder.canonicalize()?;
     File::open(&folder)?.sync_all()?;
-    // What we may not even read was there before us.
-    folder
-        .ancestors()
-        .skip(1)
-        .try_for_each(|above| match File::open(above) {
-            Ok(above) => above.sync_all(),
-            Err(_) => Ok(()),
-        })
+    for above in folder.ancestors().skip(1) {
+        // What we may not even read was there before us.
+        let Ok(above) = File::open(above) else { continue };
+        match above.sync_all() {
+            // Not every file system above can sync a folder.
+            Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn create_folder(folder: &Path) -> std::io::Result<()> {
