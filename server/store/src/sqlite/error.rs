@@ -4,6 +4,7 @@ use sqlx::error::ErrorKind;
 
 use crate::StoreError;
 
+const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_NOTADB: i32 = 26;
@@ -25,6 +26,7 @@ fn in_words(error: &sqlx::Error) -> String {
         Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
             format!("the database file is damaged, restore it from a backup: {error}")
         }
+        Some(SQLITE_IOERR) => format!("the disk cannot be read or written: {error}"),
         Some(SQLITE_FULL) => format!("the disk is full: {error}"),
         _ => error.to_string(),
     }

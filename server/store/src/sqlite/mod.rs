@@ -14,6 +14,7 @@ mod documents;
 mod error;
 mod multi_row;
 mod open;
+mod recovery;
 mod writer;
 
 use std::path::Path;
@@ -39,6 +40,10 @@ pub struct SqliteOptions {
     pub batch_bytes: usize,
     /// Greatest size of the database in pages of 4 KiB; beyond it the disk counts as full. `None`: the disk's size.
     pub max_pages: Option<u32>,
+    /// A commit that leaves more pages than this in the write-ahead log moves them into the database.
+    pub checkpoint_pages: u32,
+    /// The write-ahead log is cut down to this after a checkpoint that empties it.
+    pub log_bytes: u32,
 }
 
 impl Default for SqliteOptions {
@@ -49,6 +54,8 @@ impl Default for SqliteOptions {
             write_queue: 1024,
             batch_bytes: 8 << 20,
             max_pages: None,
+            checkpoint_pages: 2048,
+            log_bytes: 64 << 20,
         }
     }
 }

@@ -1,19 +1,15 @@
 //! Making the folder and the file, connecting, migrating.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 
-use super::SqliteOptions;
+use super::{SqliteOptions, recovery};
 use crate::StoreError;
-
-/// The write-ahead log is cut down to this after a checkpoint that empties it.
-const JOURNAL_BYTES: &str = "67108864";
-/// A commit that leaves more pages than this in the log moves them into the database (8 MiB).
-const CHECKPOINT_PAGES: &str = "2048";
 
 pub(super) struct Opened {
     pub(super) readers: SqlitePool,
@@ -70,6 +66,10 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
 
     let reconnect = connect_options(path, options);
     let mut connection = reconnect.connect().await.map_err(|error| cannot_open(path, &error))?;
+    // Before anybody sees it.
+    recovery::make_durable(&mut connection, path)
+        .await
+        .map_err(|error| cannot_open(path, &error))?;
     sqlx::migrate!("./migrations")
         .run_direct(None, &mut connection, false)
         .await
@@ -78,6 +78,9 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
     let readers = SqlitePoolOptions::new()
         .max_connections(options.read_connections)
         .acquire_timeout(Duration::from_secs(30))
+        // One stays open: after the last was closed the log would be read anew, with what a failed sync left in it.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .connect_with(connect_options(path, options).pragma("query_only", "on"))
         .await
         .map_err(|error| cannot_open(path, &error))?;
@@ -97,9 +100,11 @@ fn connect_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions
         .journal_mode(SqliteJournalMode::Wal)
         // Every commit is synced to the disk before anybody hears of it.
         .synchronous(SqliteSynchronous::Full)
+        // On macOS a sync reaches the platters only if asked to; elsewhere this changes nothing.
+        .pragma("fullfsync", "on")
         .foreign_keys(true)
-        .pragma("journal_size_limit", JOURNAL_BYTES)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", options.log_bytes.to_string())
+        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
         .disable_statement_logging();
     match options.max_pages {
         Some(pages) => connect.pragma("max_page_count", pages.to_string()),
@@ -116,12 +121,31 @@ fn create(path: &Path) -> std::io::Result<File> {
     };
     create_folder(folder)?;
     match create_file(path) {
-        // The file's name must survive a power cut too.
-        Ok(_) => File::open(folder)?.sync_all()?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
+    sync_names(folder)?;
     File::open(folder)
+}
+
+/// A power cut takes names, too, as long as their folders are not synced: the file's, and those of folders that we or
+/// somebody before us made.
+fn sync_names(folder: &Path) -> std::io::Result<()> {
+    let folder = folder.canonicalize()?;
+    File::open(&folder)?.sync_all()?;
+    for above in folder.ancestors().skip(1) {
+        // What we may not even read was there before us.
+        let Ok(above) = File::open(above) else { continue };
+        match above.sync_all() {
+            // Not every file system above can sync a folder.
+            Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn create_folder(folder: &Path) -> std::io::Result<()> {
