@@ -19,6 +19,20 @@ test("archiving can be undone, and restored from the archive", async ({ world })
   await expect(link).toBeVisible();
 });
 
+test("who makes a document goes on writing in it", async ({ world }) => {
+  const ann = await world.person("Ann");
+  await ann.page.goto(world.server.url);
+  await ann.page.getByRole("button", { name: "Make the first document" }).press("Enter");
+  await ann.page.getByRole("textbox", { name: "Title" }).fill("Northwind");
+  await ann.page.keyboard.press("Enter");
+  await expect(ann.body).toBeFocused();
+  await ann.page.keyboard.type("At once. ");
+  await expect(ann.body).toContainText("At once.");
+  await ann.page.reload();
+  await expect(ann.body).toContainText("At once.");
+  await expect(ann.body).not.toBeFocused();
+});
+
 test("a new title shows in the list at once", async ({ world }) => {
   const ann = await world.person("Ann");
   await ann.makesDocument("Northwind");

@@ -84,6 +84,11 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await ann.types(" Offline.");
     await expect(ann.status).toHaveText(/Offline/);
     await inspect(page, `${device}-offline`);
+    await page.getByRole("button", { name: "All documents" }).click();
+    await expect(page.getByTitle(/changes? waits? on this device/)).toBeVisible();
+    const home = await page.getByRole("link", { name: "Fieldbook" }).boundingBox();
+    expect(home?.height, "the name does not break").toBeLessThan(50);
+    await inspect(page, `${device}-list-offline`);
     expect(strangers).toEqual([]);
   });
 }

@@ -26,3 +26,6 @@ export function titleOf(document: FieldbookDocument): string {
 export function oneLine(text: string): string {
   return text.replace(/\s*[\r\n]+\s*/g, " ");
 }
+
+/** Stands in the browser history of a document's page whose reader has just made it, and goes on to write. */
+export const JUST_MADE = "just made";

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import type { Session } from "~/api/types";
 import type { BodyEditor } from "~/editor/bodyEditor";
 import type { Surroundings } from "~/editor/commands";
-import { type FieldbookDocument, titleOf, UNTITLED } from "~/model/document";
+import { type FieldbookDocument, JUST_MADE, titleOf, UNTITLED } from "~/model/document";
 import { kindLabel } from "~/model/kinds";
 import { kindOf } from "~/model/words";
 import type { SyncEngine } from "~/sync/engine";
@@ -41,6 +41,13 @@ export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: 
   const tellCaret = usePresence(open, editor);
   const onLink = useCallback(() => setLinking(true), []);
   const page = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (editor === null || history.state !== JUST_MADE) return;
+    // Once: who comes back to it, or reloads, did not just make it.
+    history.replaceState(null, "");
+    editor.focus();
+  }, [editor]);
 
   useEffect(() => {
     document.title = `${title.trim() || UNTITLED} · Fieldbook`;

@@ -7,7 +7,7 @@ const SHOWN = 4;
 
 /** Who else has this document open. */
 export function Roster({ presence, userId }: { presence: PresenceRoom; userId: string }) {
-  const people = onePerUser(useObservable(presence.people));
+  const people = onePerUser(useObservable(presence.people).filter((person) => !isOwnGhost(person, userId)));
   if (people.length === 0) return null;
   const rest = people.slice(SHOWN);
   return (
@@ -32,6 +32,11 @@ export function Roster({ presence, userId }: { presence: PresenceRoom; userId: s
       ) : null}
     </ul>
   );
+}
+
+/** The page that one has just left or reloaded, for as long as the server waits for it. */
+function isOwnGhost(person: Person, userId: string): boolean {
+  return person.userId === userId && person.state === "reconnecting";
 }
 
 /** Somebody with two devices is one person; the livelier device speaks for both. */

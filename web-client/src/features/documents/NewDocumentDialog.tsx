@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { api } from "~/api/client";
+import { JUST_MADE } from "~/model/document";
 import { DOCUMENT_KINDS, type DocumentKind, kindLabel, kindPurpose } from "~/model/kinds";
 import { TITLE_MAX_CHARACTERS } from "~/model/title";
 import { Button } from "~/ui/Button";
@@ -31,7 +32,7 @@ export function NewDocumentDialog({ onClose }: { onClose: () => void }) {
       const made = await api.createDocument(kind, title.trim());
       await client.invalidateQueries({ queryKey: ["documents"] });
       onClose();
-      navigate(`/d/${made.id}`);
+      navigate(`/d/${made.id}`, { state: JUST_MADE });
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "The document could not be made. Try again.");
       setBusy(false);
