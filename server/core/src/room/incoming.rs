@@ -212,9 +212,9 @@ impl Room {
                 Admission::Admitted(_) => {
                     admitted += 1;
                     self.unsaved_bytes += bytes;
-                    queue.extend(self.orphans.release(&hash).into_iter().rev());
+                    queue.extend(self.release(socket, &hash));
                 }
-                Admission::Known => queue.extend(self.orphans.release(&hash).into_iter().rev()),
+                Admission::Known => queue.extend(self.release(socket, &hash)),
                 Admission::Waits { change, missing } => {
                     self.orphans.keep(change, &missing, from, &self.config.limits);
                 }
@@ -236,6 +236,22 @@ impl Room {
             self.changed(now, socket);
         }
         admitted
+    }
+
+    /// What waited for this change, of those who may write here. The document may just find its workspace, by what
+    /// `socket` sends: who is from elsewhere has brought theirs in vain (R5).
+    fn release(&mut self, socket: SocketId, known: &ChangeHash) -> Vec<(SocketId, Change)> {
+        let maker = || self.sessions.get(&socket).map(|session| session.member.workspace);
+        let workspace = self.workspace.or_else(maker);
+        let mut free = self.orphans.release(known);
+        free.retain(|(from, _)| {
+            let session = self.sessions.get(from).filter(|session| session.may_write());
+            session
+                .zip(workspace)
+                .is_some_and(|(session, workspace)| crate::access::role_on(&session.member, workspace).is_some())
+        });
+        free.reverse();
+        free
     }
 
     /// S9: the session reads on, but nothing more of it is taken.
