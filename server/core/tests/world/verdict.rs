@@ -80,11 +80,44 @@ impl World {
         for client in &mut self.clients {
             check_client(client, &stored);
         }
+        self.check_people();
         if let Some(room) = &self.room {
             assert_eq!(room.stored_heads(), heads);
             self.check_memory(room);
         }
         self.newcomer_reads_it(&stored);
+    }
+
+    /// Everybody who asked for it knows who else is here, and where.
+    fn check_people(&self) {
+        let here: Vec<_> = self
+            .clients
+            .iter()
+            .filter(|client| client.kind != Kind::Stranger)
+            .collect();
+        for client in here.iter().filter(|client| client.extended) {
+            for other in here
+                .iter()
+                .filter(|other| other.peer != client.peer && !other.overtaken)
+            {
+                let seen = client.people.cursor_of(other.peer.as_str());
+                assert!(
+                    seen.is_some(),
+                    "R10: {} does not see that {} is here",
+                    client.peer,
+                    other.peer
+                );
+                let is_there = other.cursor.is_none() || seen == other.cursor.as_ref();
+                assert!(is_there, "R10: {} sees {} elsewhere", client.peer, other.peer);
+            }
+            assert!(
+                client.people.count() < here.len(),
+                "R10: {} sees who is gone",
+                client.peer
+            );
+        }
+        let strangers = self.clients.iter().filter(|client| client.kind == Kind::Stranger);
+        strangers.for_each(|stranger| assert!(stranger.people.count() == 0, "R5: a stranger sees who is here"));
     }
 
     /// A fresh device opens the document after all have left: a cold room, and nothing to go by.
