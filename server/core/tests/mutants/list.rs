@@ -81,13 +81,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         replace: "let writes = session.role.is_some();",
     },
     Mutant {
-        name: "what is unknown is not asked for",
-        breaks: "R7",
-        file: "sync.rs",
-        find: "self.ask = unknown;\n            self.reply_due = true;",
-        replace: "self.ask = unknown;",
-    },
-    Mutant {
         name: "orphans are not released",
         breaks: "R7",
         file: "room/incoming.rs",
@@ -126,8 +119,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "retained changes of another archive are taken for those of this one",
         breaks: "R2",
         file: "history.rs",
-        find: "if heads != archive.heads.iter().map(|head| head.hash).collect() {",
-        replace: "if heads.is_empty() {",
+        find: "        if self.base != archive.position || from.position + retained.len() as u64 != archive.position + 1 {\n            return;\n        }\n        let base_heads: BTreeSet<_> = from.heads.iter().copied().collect();\n        let entries: Vec<_> = retained.into_iter().map(|change| Entry::new(change, None).0).collect();\n        let mut heads = base_heads.clone();\n        for entry in &entries {\n            advance(&mut heads, &entry.hash, &entry.deps);\n        }\n        if heads != archive.heads.iter().map(|head| head.hash).collect() {\n            return;\n        }\n",
+        replace: "        if self.base != archive.position {\n            return;\n        }\n        let base_heads: BTreeSet<_> = from.heads.iter().copied().collect();\n        let entries: Vec<_> = retained.into_iter().map(|change| Entry::new(change, None).0).collect();\n        let mut heads = base_heads.clone();\n        for entry in &entries {\n            advance(&mut heads, &entry.hash, &entry.deps);\n        }\n        drop(heads);\n",
     },
     Mutant {
         name: "who has left stays in the roster",

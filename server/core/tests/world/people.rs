@@ -34,6 +34,11 @@ impl People {
         self.others.len()
     }
 
+    /// Is somebody told of?
+    pub(crate) fn lists(&self, key: &str) -> bool {
+        self.others.contains_key(key)
+    }
+
     /// Where somebody's cursor is who is here.
     pub(crate) fn cursor_of(&self, key: &str) -> Option<&Bytes> {
         self.others

@@ -81,6 +81,7 @@ impl World {
             check_client(client, &stored);
         }
         self.check_people();
+        self.somebody_leaves();
         if let Some(room) = &self.room {
             assert_eq!(room.stored_heads(), heads);
             self.check_memory(room);
@@ -118,6 +119,28 @@ impl World {
         }
         let strangers = self.clients.iter().filter(|client| client.kind == Kind::Stranger);
         strangers.for_each(|stranger| assert!(stranger.people.count() == 0, "R5: a stranger sees who is here"));
+    }
+
+    /// One goes for good, and after a while the others see it.
+    fn somebody_leaves(&mut self) {
+        let Some(id) = self.clients[0]
+            .socket
+            .filter(|_| self.settings.quirks && !self.clients[0].overtaken)
+        else {
+            return;
+        };
+        self.cut(id);
+        self.gone(id);
+        self.time_passes(15_000);
+        for id in self.sockets.keys().copied().collect::<Vec<_>>() {
+            while !self.sockets[&id].down.is_empty() {
+                self.deliver_down(id);
+            }
+        }
+        let gone = self.clients[0].peer.as_str();
+        for client in &self.clients[1..] {
+            assert!(!client.people.lists(gone), "R10: {} still sees {gone}", client.peer);
+        }
     }
 
     /// A fresh device opens the document after all have left: a cold room, and nothing to go by.
