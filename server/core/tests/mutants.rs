@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use list::{MUTANTS, Mutant};
+use list::{MUTANTS, Mutant, UNNOTICED};
 
 /// Lives of each mutant; `make test` gives the engine itself more.
 const SEEDS: &str = "300";
@@ -22,7 +22,7 @@ const MOST_SECONDS: &str = "600";
 #[test]
 fn each_mutant_is_one_place_in_the_sources() {
     let core = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for mutant in MUTANTS {
+    for mutant in MUTANTS.iter().chain(UNNOTICED) {
         mutate(core, mutant).unwrap_or_else(|why| panic!("{why}"));
     }
 }
@@ -31,6 +31,8 @@ fn each_mutant_is_one_place_in_the_sources() {
 #[ignore = "compiles the engine once for each mutant: make mutants"]
 fn the_simulator_notices_each_mutant() {
     let copy = Copy::make();
+    let built = copy.build();
+    assert!(built.status.success(), "the copy does not compile:\n{}", tell(&built));
     let engine = copy.live();
     assert!(engine.status.success(), "the engine itself fails:\n{}", tell(&engine));
     let chosen = env::var("FIELDBOOK_MUTANT").unwrap_or_default();
@@ -94,7 +96,7 @@ impl Copy {
         let file = self.core.join("src").join(mutant.file);
         let engine = fs::read_to_string(&file).unwrap();
         fs::write(&file, mutate(&self.core, mutant)?).unwrap();
-        let built = self.cargo(&["--no-run"]);
+        let built = self.build();
         let lived = built.status.success().then(|| self.live());
         fs::write(&file, engine).unwrap();
         let Some(lived) = lived else {
@@ -117,15 +119,20 @@ impl Copy {
         ))
     }
 
-    fn live(&self) -> Output {
-        self.cargo(&["--", "--nocapture"])
+    /// However long it takes: the first time, dependencies are compiled, too.
+    fn build(&self) -> Output {
+        self.cargo("0", &["--no-run"])
     }
 
-    /// `timeout` ends those that do not end by themselves.
-    fn cargo(&self, arguments: &[&str]) -> Output {
+    fn live(&self) -> Output {
+        self.cargo(MOST_SECONDS, &["--", "--nocapture"])
+    }
+
+    /// `timeout` ends those that do not end by themselves; "0": never.
+    fn cargo(&self, most_seconds: &str, arguments: &[&str]) -> Output {
         let seeds = env::var("FIELDBOOK_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
         Command::new("timeout")
-            .args([MOST_SECONDS, env!("CARGO"), "test", "--offline", "--quiet"])
+            .args([most_seconds, env!("CARGO"), "test", "--offline", "--quiet"])
             .args(["--package", "fieldbook-core", "--test", "convergence"])
             .args(arguments)
             .current_dir(self.folder.path())
