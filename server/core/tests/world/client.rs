@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fieldbook_core::access::{Member, Role};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 
+use super::people::People;
 use super::rng::Rng;
 use super::settings::Kind;
 
@@ -30,6 +31,16 @@ pub(crate) struct Client {
     pub(crate) forgetful: bool,
     /// Uploads whole documents, as clients do that were once told of V2.
     uploads_documents: bool,
+    /// Sends the changes of a message in any order.
+    shuffles: bool,
+    /// Sends its changes although it was told that they are not taken.
+    ignores_read_only: bool,
+    pub(crate) people: People,
+    /// Where its cursor is, if it has told so in this connection.
+    pub(crate) cursor: Option<Bytes>,
+    /// Two of its sockets were in the room in another order than that in which they connected: its presence is the
+    /// older one's.
+    pub(crate) overtaken: bool,
     /// What it forged.
     pub(crate) forgeries: Vec<ChangeHash>,
     heard_of_it: bool,
@@ -62,6 +73,11 @@ impl Client {
             dirty: false,
             forgetful: false,
             uploads_documents: rng.percent(15),
+            shuffles: false,
+            ignores_read_only: false,
+            people: People::default(),
+            cursor: None,
+            overtaken: false,
             forgeries: Vec::new(),
             heard_of_it: false,
             index: index as u8,
@@ -70,6 +86,11 @@ impl Client {
         };
         client.new_actor();
         client
+    }
+
+    pub(crate) fn take_quirks(&mut self, rng: &mut Rng) {
+        self.shuffles = rng.percent(40);
+        self.ignores_read_only = rng.percent(50);
     }
 
     /// Does the document begin here?
@@ -137,15 +158,18 @@ impl Client {
     }
 
     /// A connection begins: the sync state is what `encode` keeps of it. The first frame is due at once.
-    pub(crate) fn connect(&mut self, socket: SocketId) -> Upward {
+    pub(crate) fn connect(&mut self, socket: SocketId, rng: &mut Rng) -> Upward {
         self.socket = Some(socket);
         self.state = State::decode(&self.state.encode()).unwrap();
         if self.uploads_documents {
             self.state.their_capabilities = Some(vec![Capability::MessageV2]);
         }
         self.heard_of_it = false;
+        self.people = People::default();
+        self.cursor = None;
         self.dirty = true;
-        self.answer().expect("the first message of a connection is always made")
+        self.answer(rng)
+            .expect("the first message of a connection is always made")
     }
 
     pub(crate) fn lose_connection(&mut self) {
@@ -154,9 +178,12 @@ impl Client {
     }
 
     /// What automerge has to say now, if anything.
-    pub(crate) fn answer(&mut self) -> Option<Upward> {
+    pub(crate) fn answer(&mut self, rng: &mut Rng) -> Option<Upward> {
         self.dirty = false;
-        let message = self.doc.generate_sync_message(&mut self.state)?;
+        let mut message = self.doc.generate_sync_message(&mut self.state)?;
+        if self.shuffles && message.version == MessageVersion::V1 {
+            shuffle(&mut message, rng);
+        }
         let request = self.doc.get_heads().is_empty() && self.state.shared_heads.is_empty() && !self.heard_of_it;
         Some(Upward {
             request,
@@ -164,7 +191,10 @@ impl Client {
         })
     }
 
-    pub(crate) fn receive(&mut self, message: Message) {
+    pub(crate) fn receive(&mut self, mut message: Message) {
+        if self.ignores_read_only {
+            message.flags = None;
+        }
         self.heard_of_it |= !message.heads.is_empty();
         let heads = message.heads.clone();
         self.doc.receive_sync_message(&mut self.state, message).unwrap();
@@ -246,6 +276,15 @@ impl Client {
         self.doc
             .set_actor(ActorId::from(&[self.index, self.generation, 0xac][..]));
     }
+}
+
+/// The message's changes in another order: they may come in any (S10).
+fn shuffle(message: &mut Message, rng: &mut Rng) {
+    let mut chunks: Vec<_> = message.changes.iter().map(<[u8]>::to_vec).collect();
+    for last in (1..chunks.len()).rev() {
+        chunks.swap(last, rng.below(last + 1));
+    }
+    message.changes = ChunkList::from(chunks);
 }
 
 /// Whose change is this?

@@ -5,6 +5,7 @@
 
 mod client;
 mod faults;
+mod people;
 mod rng;
 mod settings;
 mod store;
@@ -88,7 +89,7 @@ impl World {
 
     fn new(seed: u64, aloud: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let settings = Settings::from(&mut rng);
+        let settings = Settings::from(seed, &mut rng);
         let mut clients: Vec<_> = settings
             .kinds
             .iter()
@@ -98,6 +99,9 @@ impl World {
             .map(|(index, kind)| Client::new(index, *kind, &mut rng))
             .collect();
         begin(&mut clients, &settings);
+        if settings.quirks {
+            clients.iter_mut().for_each(|client| client.take_quirks(&mut rng));
+        }
         Self {
             config: Arc::new(settings.room.clone()),
             document: DocumentId::from_bytes(*uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes()).unwrap(),
@@ -187,6 +191,9 @@ impl World {
         if kind == Kind::Forger && self.rng.percent(20) {
             self.forge(index);
         }
+        if self.settings.quirks && self.clients[index].extended {
+            self.move_cursor(index);
+        }
     }
 
     /// A client sends what no client should: it must be refused, and nobody else must notice.
@@ -203,7 +210,7 @@ impl World {
     fn connect(&mut self, index: usize) {
         let id = SocketId(self.next_socket);
         self.next_socket += 1;
-        let first = self.clients[index].connect(id);
+        let first = self.clients[index].connect(id, &mut self.rng);
         let socket = Socket {
             client: index,
             connected: true,
@@ -221,7 +228,7 @@ impl World {
     fn answer(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let socket = client.socket.expect("only connected clients answer");
-        if let Some(upward) = client.answer()
+        if let Some(upward) = client.answer(&mut self.rng)
             && let Some(socket) = self.sockets.get_mut(&socket)
         {
             socket.up.push_back((upward, socket.read));
@@ -240,6 +247,7 @@ impl World {
         let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
+            self.note_overtaking(id);
             self.feed(Input::Open {
                 socket: id,
                 peer,
@@ -259,6 +267,9 @@ impl World {
         let socket = self.sockets.get_mut(&id).expect("a socket");
         let frame = socket.down.pop_front().expect("a frame");
         let client = &mut self.clients[socket.client];
+        if let Frame::Plain(bytes) = &frame {
+            client.people.hear(bytes);
+        }
         let Some(message) = sync_message(frame, client) else {
             return;
         };

@@ -32,11 +32,13 @@ pub(crate) struct Settings {
     pub(crate) store_fails: u64,
     /// How many changes one edit makes at the most.
     pub(crate) burst: u64,
+    /// Some clients send what stock ones do not (but may), and all move their cursors.
+    pub(crate) quirks: bool,
     pub(crate) room: RoomConfig,
 }
 
 impl Settings {
-    pub(crate) fn from(rng: &mut Rng) -> Self {
+    pub(crate) fn from(seed: u64, rng: &mut Rng) -> Self {
         let editors = rng.between(2, 4) as usize;
         let mut kinds = vec![Kind::Editor; editors];
         kinds.extend((0..rng.between(0, 2)).map(|_| Kind::Viewer));
@@ -61,6 +63,8 @@ impl Settings {
             exoduses,
             store_fails,
             burst: rng.pick(&[1, 1, 2, 5]),
+            // Not drawn: the lives of the other seeds stay what they were.
+            quirks: seed.is_multiple_of(3),
             room: room_config(rng),
         }
     }

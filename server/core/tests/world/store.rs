@@ -52,7 +52,7 @@ impl Store {
                 Job::Asked(effect) => matches!(effect, Effect::Recall { .. } | Effect::Expand { .. }),
                 Job::Done(input) => matches!(input, Input::Recalled { .. } | Input::Expanded { .. }),
             };
-            assert!(of_session, "unloaded while the store works for it");
+            assert!(of_session, "R8: unloaded while the store works for it");
         }
     }
 
@@ -170,11 +170,15 @@ impl Store {
             (None, None) => panic!("an append to a document that does not exist"),
             _ => {}
         }
-        assert!(first <= self.last() + 1, "a gap in the log");
+        assert!(first <= self.last() + 1, "R8: a gap in the log");
         let up_to = first + changes.len() as u64 - 1;
         for (position, bytes) in (first..).zip(changes) {
             if position <= self.last() {
-                assert_eq!(self.rows.get(&position), Some(&bytes), "another change at {position}");
+                assert_eq!(
+                    self.rows.get(&position),
+                    Some(&bytes),
+                    "R8: another change at {position}"
+                );
                 continue;
             }
             let change = Change::parse(bytes.clone(), &Limits::default()).expect("what is stored can be read");

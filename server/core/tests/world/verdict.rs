@@ -80,11 +80,67 @@ impl World {
         for client in &mut self.clients {
             check_client(client, &stored);
         }
+        self.check_people();
+        self.somebody_leaves();
         if let Some(room) = &self.room {
             assert_eq!(room.stored_heads(), heads);
             self.check_memory(room);
         }
         self.newcomer_reads_it(&stored);
+    }
+
+    /// Everybody who asked for it knows who else is here, and where.
+    fn check_people(&self) {
+        let here: Vec<_> = self
+            .clients
+            .iter()
+            .filter(|client| client.kind != Kind::Stranger)
+            .collect();
+        for client in here.iter().filter(|client| client.extended) {
+            for other in here
+                .iter()
+                .filter(|other| other.peer != client.peer && !other.overtaken)
+            {
+                let seen = client.people.cursor_of(other.peer.as_str());
+                assert!(
+                    seen.is_some(),
+                    "R10: {} does not see that {} is here",
+                    client.peer,
+                    other.peer
+                );
+                let is_there = other.cursor.is_none() || seen == other.cursor.as_ref();
+                assert!(is_there, "R10: {} sees {} elsewhere", client.peer, other.peer);
+            }
+            assert!(
+                client.people.count() < here.len(),
+                "R10: {} sees who is gone",
+                client.peer
+            );
+        }
+        let strangers = self.clients.iter().filter(|client| client.kind == Kind::Stranger);
+        strangers.for_each(|stranger| assert!(stranger.people.count() == 0, "R5: a stranger sees who is here"));
+    }
+
+    /// One goes for good, and after a while the others see it.
+    fn somebody_leaves(&mut self) {
+        let Some(id) = self.clients[0]
+            .socket
+            .filter(|_| self.settings.quirks && !self.clients[0].overtaken)
+        else {
+            return;
+        };
+        self.cut(id);
+        self.gone(id);
+        self.time_passes(15_000);
+        for id in self.sockets.keys().copied().collect::<Vec<_>>() {
+            while !self.sockets[&id].down.is_empty() {
+                self.deliver_down(id);
+            }
+        }
+        let gone = self.clients[0].peer.as_str();
+        for client in &self.clients[1..] {
+            assert!(!client.people.lists(gone), "R10: {} still sees {gone}", client.peer);
+        }
     }
 
     /// A fresh device opens the document after all have left: a cold room, and nothing to go by.

@@ -72,10 +72,8 @@ impl Watch {
         let repeats = hashes.iter().any(|hash| self.delivered.contains(hash));
         let too_many = self.in_flight.len() >= timing.window_messages;
         if repeats || too_many {
-            assert!(
-                self.may_begin,
-                "repeats changes (R2): {repeats}; beyond the window (S6): {too_many}"
-            );
+            assert!(!repeats || self.may_begin, "R2: changes are repeated");
+            assert!(self.may_begin, "S6: a message beyond the window");
             self.may_begin = false;
             self.in_flight.clear();
         }

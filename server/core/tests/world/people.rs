@@ -1,0 +1,118 @@
+//! Who is here, as a client of ours is told it in `roster` and `presence` frames.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use fieldbook_core::id::SocketId;
+use fieldbook_core::room::Input;
+use minicbor::Decoder;
+
+use super::World;
+use minicbor::data::Type;
+use minicbor::decode::Error;
+
+/// The others.
+#[derive(Default)]
+pub(crate) struct People {
+    others: BTreeMap<String, Person>,
+}
+
+#[derive(Default)]
+struct Person {
+    here: bool,
+    cursor: Bytes,
+}
+
+impl People {
+    /// A frame of the extension.
+    pub(crate) fn hear(&mut self, frame: &[u8]) {
+        self.read(frame).expect("the server's frames can be read");
+    }
+
+    /// Those who are told of, here or reconnecting.
+    pub(crate) fn count(&self) -> usize {
+        self.others.len()
+    }
+
+    /// Is somebody told of?
+    pub(crate) fn lists(&self, key: &str) -> bool {
+        self.others.contains_key(key)
+    }
+
+    /// Where somebody's cursor is who is here.
+    pub(crate) fn cursor_of(&self, key: &str) -> Option<&Bytes> {
+        self.others
+            .get(key)
+            .filter(|person| person.here)
+            .map(|person| &person.cursor)
+    }
+
+    fn read(&mut self, frame: &[u8]) -> Result<(), Error> {
+        let mut d = Decoder::new(frame);
+        for _ in 0..d.map()?.unwrap_or(0) {
+            match d.str()? {
+                "kind" if d.str()? == "roster" => self.others.clear(),
+                "kind" => {}
+                "people" => {
+                    for _ in 0..d.array()?.unwrap_or(0) {
+                        self.read_person(&mut d)?;
+                    }
+                }
+                "gone" => {
+                    for _ in 0..d.array()?.unwrap_or(0) {
+                        let key = d.str()?;
+                        self.others.remove(key);
+                    }
+                }
+                _ => d.skip()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn read_person(&mut self, d: &mut Decoder<'_>) -> Result<(), Error> {
+        let (mut key, mut here, mut cursor) = ("", false, None);
+        for _ in 0..d.map()?.unwrap_or(0) {
+            match d.str()? {
+                "key" => key = d.str()?,
+                "state" => here = d.str()? == "here",
+                "data" if d.datatype()? == Type::Bytes => cursor = Some(Bytes::copy_from_slice(d.bytes()?)),
+                _ => d.skip()?,
+            }
+        }
+        let person = self.others.entry(key.to_owned()).or_default();
+        person.here = here;
+        person.cursor = cursor.unwrap_or(std::mem::take(&mut person.cursor));
+        Ok(())
+    }
+}
+
+impl World {
+    /// A device that was told of the document tells where its cursor is (which overtakes what else is on its way).
+    pub(super) fn move_cursor(&mut self, index: usize) {
+        let Some(id) = self.clients[index].socket.filter(|id| self.sockets[id].opened) else {
+            return;
+        };
+        if self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty()) {
+            return;
+        }
+        let data = Bytes::from(vec![self.rng.next() as u8; 3]);
+        self.clients[index].cursor = Some(data.clone());
+        self.feed(Input::Presence { socket: id, data });
+    }
+
+    /// Does this socket open after a newer one of its client, or before there is a document that could welcome the older
+    /// one first?
+    pub(super) fn note_overtaking(&mut self, id: SocketId) {
+        let client = self.sockets[&id].client;
+        let no_document = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
+        let others = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.client == client && socket.opened);
+        let overtaken = others
+            .filter(|(other, _)| **other != id)
+            .any(|(other, _)| *other > id || no_document);
+        self.clients[client].overtaken |= overtaken;
+    }
+}

@@ -1,0 +1,154 @@
+//! R6: what a parser sets aside depends on the bytes that came, never on what they claim to be.
+
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use fieldbook_core::change::{Change, Chunk, split};
+use fieldbook_core::message::SyncMessage;
+use fieldbook_core::reader::Reader;
+use fieldbook_core::wire;
+use fieldbook_fuzz::mutate::mutate;
+use fieldbook_fuzz::{change, corpus, limits};
+
+const SEEDS: u64 = 50_000;
+
+thread_local! {
+    static NOW: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count(bytes: isize) {
+    NOW.set(NOW.get() + bytes);
+    PEAK.set(PEAK.get().max(NOW.get()));
+}
+
+// SAFETY: it hands everything to the system's allocator; what it counts in is neither allocated nor dropped.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A parser may hold `constant + per_byte · n` bytes at once for an input of n bytes.
+struct Bound {
+    constant: usize,
+    per_byte: usize,
+}
+
+impl Bound {
+    fn holds(&self, input: &Bytes, parse: impl FnOnce(&Bytes)) -> Result<(), String> {
+        let before = NOW.get();
+        PEAK.set(before);
+        parse(input);
+        let peak = (PEAK.get() - before).unsigned_abs();
+        let most = self.constant + self.per_byte * input.len();
+        if peak <= most {
+            Ok(())
+        } else {
+            Err(format!("{peak} bytes for an input of {}, not {most}", input.len()))
+        }
+    }
+}
+
+fn holds_for_all(corpus: &[Vec<u8>], bound: &Bound, parse: impl Fn(&Bytes)) {
+    // What is made once is not counted.
+    parse(&corpus[0].clone().into());
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seeds = match number("FIELDBOOK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("FIELDBOOK_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        let input = mutate(corpus, &mut Rng::with_seed(seed)).into();
+        if let Err(why) = bound.holds(&input, &parse) {
+            panic!("FIELDBOOK_SEED={seed}: {why}");
+        }
+    }
+}
+
+#[test]
+fn frames() {
+    let bound = Bound {
+        constant: 2_000,
+        per_byte: 4,
+    };
+    holds_for_all(&corpus::frames(), &bound, |input| drop(wire::decode(input)));
+}
+
+#[test]
+fn messages() {
+    let most = limits().message_hashes;
+    // A chunk of one byte becomes a `Bytes` of four words, in a list that doubles and is copied then.
+    let bound = Bound {
+        constant: 2_000,
+        per_byte: 32 * 3,
+    };
+    holds_for_all(&corpus::messages(), &bound, |input| {
+        drop(SyncMessage::decode(input, most))
+    });
+}
+
+/// Inflated within the limit, in a buffer that doubles and is copied then; and the buffers of inflation.
+fn inflation() -> usize {
+    limits().change_bytes * 3 + (64 << 10)
+}
+
+#[test]
+fn chunks() {
+    let bound = Bound {
+        constant: inflation(),
+        per_byte: 16,
+    };
+    holds_for_all(&corpus::chunks(), &bound, |input| {
+        for chunk in split(input).unwrap_or_default() {
+            if let Chunk::Change(bytes) = chunk {
+                drop(Change::parse(bytes, &limits()));
+            }
+        }
+    });
+}
+
+/// An operation takes its place in the index: no more than there may be, each in a bounded space.
+#[test]
+fn admission() {
+    let chunks = 32;
+    let bound = Bound {
+        constant: inflation() + chunks * limits().change_ops as usize * 128,
+        per_byte: 64,
+    };
+    holds_for_all(&corpus::chunks(), &bound, |input| change::target(input));
+}
+
+/// The bound is one that can be broken: by a parser that believes what it reads.
+#[test]
+fn who_believes_a_count_is_noticed() {
+    let bound = Bound {
+        constant: 2_000,
+        per_byte: 96,
+    };
+    let claims_a_million = Bytes::from_static(&[0xc0, 0x84, 0x3d]);
+    let careful = |input: &Bytes| drop(Reader::new(input).hashes(10_000_000));
+    assert_eq!(bound.holds(&claims_a_million, careful), Ok(()));
+    let believes = |input: &Bytes| {
+        let count = Reader::new(input).unsigned().unwrap_or(0);
+        drop(std::hint::black_box(Vec::<[u8; 32]>::with_capacity(count as usize)));
+    };
+    assert!(bound.holds(&claims_a_million, believes).is_err());
+}
