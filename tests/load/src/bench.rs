@@ -18,7 +18,7 @@ use crate::report::{Figures, Table};
 use crate::server::{Peer, Server};
 
 /// How long a server may take to get the long document.
-const SEEDING: Duration = Duration::from_secs(60);
+const SEEDING: Duration = Duration::from_secs(45);
 
 pub(crate) struct Bench {
     /// The servers that take part.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::change::Basis;
 use crate::client::Replies;
-use crate::measure::Spent;
+use crate::measure::Meter;
 use crate::server::Server;
 use crate::wire::{Heard, Socket, asks};
 
@@ -77,14 +77,14 @@ pub(crate) async fn type_fast(
         progress: &progress,
         acknowledges: replies == Replies::Sync,
     };
-    let spent = Spent::begin(server.pid())?;
+    let meter = Meter::begin(server.pid())?;
     let began = Instant::now();
     writer.type_until(began + limit).await?;
     let took = began.elapsed();
     let sent = writer.sent.len() as u64;
     progress.everybody_has(sent).await;
     reading.abort_all();
-    let (cpu, children, shares) = spent.end()?;
+    let spent = meter.end()?;
     let [read_up, read_down] = progress.bytes.each_ref().map(|bytes| bytes.load(Ordering::Relaxed));
     Ok(Outcome {
         keys: sent,
@@ -94,8 +94,8 @@ pub(crate) async fn type_fast(
             .map(|read| sent - read.load(Ordering::Relaxed).min(sent))
             .sum(),
         took,
-        cpu: cpu + children,
-        shares,
+        cpu: spent.server + spent.children,
+        shares: spent.shares,
         acknowledged_us: writer.acknowledged.clone(),
         bytes: [writer.socket.up + read_up, writer.socket.down + read_down],
     })
@@ -108,8 +108,7 @@ pub(crate) async fn open(url: &str, basis: &Basis) -> Result<Socket> {
         .say("sync", &basis.document, &basis.heads, &basis.heads, Vec::new())
         .await?;
     loop {
-        let heard = tokio::time::timeout(PATIENCE, socket.hear()).await;
-        match heard.with_context(|| format!("a document was not opened within {PATIENCE:?}"))?? {
+        match socket.hear_within(PATIENCE).await? {
             Heard::Sync(_) => return Ok(socket),
             Heard::Unavailable => bail!("{} is not there for us", basis.document),
             _ => {}
@@ -215,8 +214,7 @@ impl Writer<'_> {
             let heard = if in_a_hurry {
                 self.socket.hear().now_or_never()
             } else {
-                let heard = tokio::time::timeout(PATIENCE, self.socket.hear()).await;
-                Some(heard.with_context(|| format!("nothing was acknowledged for {PATIENCE:?}"))?)
+                Some(self.socket.hear_within(PATIENCE).await)
             };
             match heard {
                 None => return Ok(false),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use automerge::ChangeHash;
 use automerge::sync::Message;
 use fieldbook_harness::chunks;
@@ -110,8 +110,7 @@ impl Client {
         };
         client.say("sync", Vec::new()).await?;
         loop {
-            let heard = tokio::time::timeout(PATIENCE, client.socket.hear()).await;
-            match heard.with_context(|| format!("a document was not opened within {PATIENCE:?}"))?? {
+            match client.socket.hear_within(PATIENCE).await? {
                 Heard::Sync(message) => {
                     client.read(&message)?;
                     client.common = message.heads;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use automerge::legacy::OpId;
 use automerge::{ActorId, Change, ChangeHash};
 use fieldbook_harness::new_document_id;
@@ -19,7 +19,7 @@ const PORTION: usize = 2_000;
 /// Documents that are uploaded at the same time.
 const AT_ONCE: usize = 128;
 /// How long a server may take for a portion.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A document with an empty text, and so many edits of it: the recorded paper's, or those of a generated text.
 pub(crate) fn history(edits: usize) -> Vec<Change> {
@@ -84,8 +84,7 @@ pub(crate) async fn upload(socket: &mut Socket, document: &str, changes: &[Chang
 /// Waits for a sync message; with `heads`, until the server has them.
 pub(crate) async fn hear_heads(socket: &mut Socket, heads: Option<&[ChangeHash]>) -> Result<()> {
     loop {
-        let heard = tokio::time::timeout(PATIENCE, socket.hear()).await;
-        match heard.with_context(|| format!("a document was not taken in within {PATIENCE:?}"))?? {
+        match socket.hear_within(PATIENCE).await? {
             Heard::Sync(message) if heads.is_none_or(|heads| message.heads == heads) => return Ok(()),
             Heard::Unavailable => bail!("the server takes no new documents from us"),
             _ => {}

@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     peers: Vec<Peer>,
     /// Measurements of each kind where the figures are noisy; the median is reported.
-    #[arg(short, long, default_value_t = 3)]
+    #[arg(short, long, default_value_t = 2)]
     rounds: usize,
     /// Seconds of each measurement of typing.
     #[arg(short, long, default_value_t = 4)]

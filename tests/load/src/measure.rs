@@ -59,7 +59,7 @@ fn busy() -> Result<Duration> {
 }
 
 /// What a server, the generator and everybody else on the machine spend from now on.
-pub(crate) struct Spent {
+pub(crate) struct Meter {
     pid: u32,
     since: Instant,
     server: Duration,
@@ -68,7 +68,7 @@ pub(crate) struct Spent {
     machine: Duration,
 }
 
-impl Spent {
+impl Meter {
     pub(crate) fn begin(pid: u32) -> Result<Self> {
         Ok(Self {
             pid,
@@ -80,21 +80,33 @@ impl Spent {
         })
     }
 
-    /// CPU time of the server's process, that of its children that have ended, and everybody's share of one processor.
-    pub(crate) fn end(self) -> Result<(Duration, Duration, [(&'static str, f64); 3])> {
+    pub(crate) fn end(self) -> Result<Spent> {
         let took = self.since.elapsed().as_secs_f64();
         let server = cpu(self.pid)?.saturating_sub(self.server);
         let both = cpu_with_children(self.pid)?.saturating_sub(self.both);
         let generator = cpu(std::process::id())?.saturating_sub(self.generator);
         let others = (busy()?.saturating_sub(self.machine)).saturating_sub(both + generator);
         let share = |cpu: Duration| 100.0 * cpu.as_secs_f64() / took;
-        let shares = [
-            ("server CPU %", share(server)),
-            ("generator CPU %", share(generator)),
-            ("others CPU %", share(others)),
-        ];
-        Ok((server, both.saturating_sub(server), shares))
+        Ok(Spent {
+            server,
+            children: both.saturating_sub(server),
+            shares: [
+                ("server CPU %", share(server)),
+                ("generator CPU %", share(generator)),
+                ("others CPU %", share(others)),
+            ],
+        })
     }
+}
+
+/// CPU time that was spent meanwhile.
+pub(crate) struct Spent {
+    /// By the server's process.
+    pub(crate) server: Duration,
+    /// By its children that have ended.
+    pub(crate) children: Duration,
+    /// Everybody's share of one processor, as figures.
+    pub(crate) shares: [(&'static str, f64); 3],
 }
 
 /// Resident memory of a process, in bytes.
@@ -169,8 +181,10 @@ pub(crate) fn percentile(sorted: &[u32], share: f64) -> u32 {
         .unwrap_or_default()
 }
 
-/// The one in the middle.
+/// The one in the middle, or the mean of the two.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    let (upper, lower) = (values.len() / 2, values.len().saturating_sub(1) / 2);
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    f64::midpoint(at(lower), at(upper))
 }

@@ -135,8 +135,7 @@ impl fmt::Display for Table {
             }
             writeln!(f)?;
         }
-        let notes = self.notes.iter();
-        notes.map(|note| writeln!(f, "\n{note}")).collect()
+        self.notes.iter().try_for_each(|note| writeln!(f, "\n{note}"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The stock protocol, as thinly as it can be spoken.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use automerge::ChangeHash;
 use automerge::sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion};
@@ -179,6 +181,12 @@ impl Socket {
             ("doc-unavailable", _) => Heard::Unavailable,
             _ => Heard::Other,
         })
+    }
+
+    /// The same, but not for longer than this.
+    pub(crate) async fn hear_within(&mut self, patience: Duration) -> Result<Heard> {
+        let heard = tokio::time::timeout(patience, self.hear()).await;
+        heard.unwrap_or_else(|_| bail!("the server said nothing for {patience:?}"))
     }
 
     async fn send(&mut self, frame: Vec<u8>) -> Result<()> {

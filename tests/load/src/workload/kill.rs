@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use automerge::Automerge;
 
 use crate::bench::{Bench, attempt};
@@ -75,8 +75,7 @@ async fn keys_in(server: &Server, basis: &Basis) -> Result<usize> {
     socket.say("request", &basis.document, &[], &[], Vec::new()).await?;
     let mut copy = Automerge::new();
     loop {
-        let heard = tokio::time::timeout(ANSWER, socket.hear()).await;
-        match heard.context("it does not say what it has")?? {
+        match socket.hear_within(ANSWER).await? {
             Heard::Sync(message) => {
                 for bytes in message.changes.iter() {
                     copy.load_incremental(bytes)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use automerge::ChangeHash;
 use tokio::task::JoinSet;
 
@@ -97,8 +97,7 @@ async fn open(url: &str, basis: &Basis) -> Result<(Opened, Socket)> {
     socket.say("request", &basis.document, &[], &[], Vec::new()).await?;
     let before = socket.down;
     loop {
-        let heard = tokio::time::timeout(OPENING, socket.hear()).await;
-        let message = match heard.with_context(|| format!("it did not arrive within {OPENING:?}"))?? {
+        let message = match socket.hear_within(OPENING).await? {
             Heard::Sync(message) => message,
             Heard::Unavailable => bail!("it says that there is no such document"),
             _ => continue,

@@ -12,7 +12,7 @@ use crate::bench::{Bench, attempt};
 use crate::change::Basis;
 use crate::client::Replies;
 use crate::fill;
-use crate::measure::Spent;
+use crate::measure::Meter;
 use crate::report::{Figures, Table, count, latency_figures, micros, per};
 use crate::server::{Peer, Server};
 use crate::wire::{Ephemeral, Heard, Socket, stock_join};
@@ -88,7 +88,7 @@ async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
         working.spawn(person.work(bench.duration));
     }
     tokio::time::sleep_until(epoch.into()).await;
-    let spent = Spent::begin(server.pid())?;
+    let meter = Meter::begin(server.pid())?;
     let (mut sent, mut delivered, mut latencies) = (0, 0, Vec::new());
     while let Some(done) = working.join_next().await {
         let person = done??;
@@ -96,8 +96,8 @@ async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
         delivered += person.delivered;
         latencies.extend(person.latencies_us);
     }
-    let (cpu, _, shares) = spent.end()?;
-    let mut figures = vec![("CPU µs/delivered", per(micros(cpu), delivered))];
+    let spent = meter.end()?;
+    let mut figures = vec![("CPU µs/delivered", per(micros(spent.server), delivered))];
     figures.extend(latency_figures(latencies));
     figures.extend([
         ("delivered", count(delivered)),
@@ -106,7 +106,7 @@ async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
             count((sent * (CONNECTIONS as u64 - 1)).saturating_sub(delivered)),
         ),
     ]);
-    figures.extend(shares);
+    figures.extend(spent.shares);
     Ok(figures)
 }
 

@@ -11,14 +11,14 @@ use crate::bench::{Bench, attempt};
 use crate::change::Basis;
 use crate::client::{Client, Pace, Replies, Seen, Together};
 use crate::fill;
-use crate::measure::{self, Spent};
+use crate::measure::{self, Meter};
 use crate::report::{Figures, Table, count, latency_figures, micros, per};
 use crate::server::{Peer, Server};
 
 /// Connections that are opened at the same time.
 const AT_ONCE: usize = 32;
 /// How long one measurement may take beyond the time of typing.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Edits in a small document.
 pub(super) const SMALL: usize = 20;
 
@@ -135,7 +135,7 @@ impl Typing {
         let clients = self.open(server, documents, replies).await?;
         // Everybody is here before anybody types.
         let epoch = Instant::now() + Duration::from_millis(300);
-        let spent = Spent::begin(server.pid())?;
+        let meter = Meter::begin(server.pid())?;
         let mut working: JoinSet<_> = clients.into_iter().map(|client| client.work(epoch)).collect();
         let mut seen = Vec::with_capacity(self.connections);
         while let Some(done) = working.join_next().await {
@@ -146,11 +146,11 @@ impl Typing {
                 document.heads = basis.heads;
             }
         }
-        let (cpu, children, shares) = spent.end()?;
-        let mut figures = summary(seen, cpu);
-        figures.push(("children CPU ms", micros(children) / 1e3));
+        let spent = meter.end()?;
+        let mut figures = summary(seen, spent.server);
+        figures.push(("children CPU ms", micros(spent.children) / 1e3));
         figures.push(("RSS MB", count(measure::resident_bytes(server.pid())?) / 1e6));
-        figures.extend(shares);
+        figures.extend(spent.shares);
         Ok(figures)
     }
 
