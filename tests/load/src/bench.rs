@@ -17,8 +17,10 @@ use crate::measure;
 use crate::report::{Figures, Table};
 use crate::server::{Peer, Server};
 
-/// How long a server may take to get the long document.
-const SEEDING: Duration = Duration::from_secs(45);
+/// How long Fieldbook may take to get the long document, and to compact it.
+const SEEDING: Duration = Duration::from_secs(120);
+/// The same for others.
+const SEEDING_OF_OTHERS: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bench {
     /// The servers that take part.
@@ -48,7 +50,7 @@ impl Bench {
             peers,
             rounds: 3,
             duration: Duration::from_secs(5),
-            kills: 10,
+            kills: 100,
             opens: 50,
             root,
             history: OnceLock::new(),
@@ -75,8 +77,13 @@ impl Bench {
     /// A copy of a folder in which this server has the long document. A server gets it once, within a bounded time.
     pub(crate) async fn long_document(&mut self, peer: Peer) -> Result<(TempDir, Basis)> {
         if !self.long.contains_key(&peer) {
-            let seeded = tokio::time::timeout(SEEDING, Box::pin(self.seed(peer))).await;
-            let seeded = seeded.unwrap_or_else(|_| bail!("it did not take the document in within {SEEDING:?}"));
+            let within = if peer == Peer::Fieldbook {
+                SEEDING
+            } else {
+                SEEDING_OF_OTHERS
+            };
+            let seeded = tokio::time::timeout(within, Box::pin(self.seed(peer))).await;
+            let seeded = seeded.unwrap_or_else(|_| bail!("it did not take the document in within {within:?}"));
             self.long.insert(peer, seeded.map_err(|error| format!("{error:#}")));
         }
         let long = match &self.long[&peer] {
@@ -95,9 +102,9 @@ impl Bench {
     async fn seed(&self, peer: Peer) -> Result<Long> {
         let (folder, changes) = (self.folder()?, self.history());
         eprintln!("  {peer} gets a document of {} changes", changes.len());
-        // It is compacted as soon as it is there.
+        // It is compacted once, as soon as it is there.
         let settings = [
-            ("compaction.interval_ms", 0),
+            ("compaction.min_changes", 1_000_000),
             ("compaction.idle_ms", 500),
             ("compaction.idle_changes", 1),
         ];

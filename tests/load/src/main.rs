@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(short, long, default_value_t = 4)]
     seconds: u64,
     /// How often Fieldbook is killed.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 100)]
     kills: usize,
     /// How often the long document is opened after a restart.
     #[arg(long, default_value_t = 50)]

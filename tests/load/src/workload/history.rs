@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use automerge::Change;
-use tempfile::TempDir;
 
 use super::typing::{SMALL, Typing, replies};
 use crate::bench::{Bench, attempt};
@@ -43,10 +42,9 @@ pub(super) async fn run(bench: &mut Bench) -> Result<Table> {
     table.note("The relay keeps no history.");
     if bench.peers.contains(&Peer::Fieldbook) {
         for (name, settings) in [("as shipped", &[][..]), ("much compaction", &MUCH_COMPACTION)] {
-            let empty = Box::pin(edits(bench, None, settings));
+            let empty = Box::pin(edits(bench, false, settings));
             attempt(&mut table, &format!("50,000 edits, empty, {name}"), PATIENCE, empty).await;
-            let long = bench.long_document(Peer::Fieldbook).await?;
-            let long = Box::pin(edits(bench, Some(long), settings));
+            let long = Box::pin(edits(bench, true, settings));
             attempt(&mut table, &format!("50,000 edits, long, {name}"), PATIENCE, long).await;
         }
         table.note(
@@ -90,10 +88,12 @@ async fn beside_each_other(bench: &mut Bench, table: &mut Table, peer: Peer) -> 
 }
 
 /// CPU per edit with compaction.
-async fn edits(bench: &Bench, long: Option<(TempDir, Basis)>, settings: &[(&str, u64)]) -> Result<Figures> {
-    let (folder, basis) = match long {
-        Some((folder, basis)) => (folder, Some(basis)),
-        None => (bench.folder()?, None),
+async fn edits(bench: &mut Bench, long: bool, settings: &[(&str, u64)]) -> Result<Figures> {
+    let (folder, basis) = if long {
+        let (folder, basis) = bench.long_document(Peer::Fieldbook).await?;
+        (folder, Some(basis))
+    } else {
+        (bench.folder()?, None)
     };
     let server = Server::start_with(Peer::Fieldbook, folder.path(), 1, settings).await?;
     let basis = match basis {

@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 2_000;
 const AT_ONCE: usize = 128;
 /// How long they do nothing.
 const IDLE: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(35);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(bench: &Bench) -> Result<Table> {
     let about = format!(

@@ -37,7 +37,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
         } else {
             ROUNDS_OF_OTHERS
         };
-        let within = PATIENCE + Duration::from_secs(2) * u32::try_from(rounds)?;
+        let within = PATIENCE + Duration::from_secs(1) * u32::try_from(rounds)?;
         attempt(
             &mut table,
             &peer.to_string(),

@@ -15,7 +15,7 @@ use crate::server::{Peer, Server};
 /// Those who read along.
 const READERS: usize = 9;
 /// How long one measurement may take beyond the time of typing.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 pub(super) async fn run(bench: &Bench) -> Result<Table> {
     let about = format!(

@@ -16,9 +16,9 @@ use crate::wire::{Heard, Socket};
 /// How long one server may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// After so long no further restart is begun.
-const RESTARTING: Duration = Duration::from_secs(25);
+const RESTARTING: Duration = Duration::from_secs(15);
 /// How long one opening may take.
-const OPENING: Duration = Duration::from_secs(20);
+const OPENING: Duration = Duration::from_secs(10);
 /// How long a server is left alone after its start, so that it is not measured itself.
 const SETTLING: Duration = Duration::from_millis(150);
 

@@ -21,7 +21,7 @@ const CLIENTS: usize = 2_000;
 const DOCUMENTS: usize = 100;
 /// Handshakes under way at a time: more would wait in the operating system.
 const AT_ONCE: usize = 512;
-const PATIENCE: Duration = Duration::from_secs(35);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(bench: &Bench) -> Result<Table> {
     let about = format!(
