@@ -25,8 +25,9 @@ test: tools test-rust test-web test-interop test-browser
 ## check: format, lints, types
 check: check-rust check-web
 
-## bench: the load generator; BENCH="…" for its arguments
-bench: build
+## bench: Fieldbook beside other servers, some ten minutes; BENCH="…" for arguments, such as BENCH="--only fan-out"
+bench: build tests/load/peers/sync-server/node_modules/.package-lock.json
+	$(CARGO) build --release --locked -p fieldbook-load
 	$(CARGO) run --release --locked -p fieldbook-load -- $(BENCH)
 
 ## format: put everything into its format
@@ -76,6 +77,10 @@ tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 
 test-browser: test-binary tests/browser/node_modules/.package-lock.json
 	cd tests/browser && FIELDBOOK_BIN="$(abspath $(TARGET))/debug/fieldbook" npm test --silent
+
+tests/load/peers/sync-server/node_modules/.package-lock.json: tests/load/peers/sync-server/package-lock.json
+	cd tests/load/peers/sync-server && $(NPM_INSTALL)
+	@touch $@
 
 check-rust: $(WEB)/dist/index.html
 	$(CARGO) fmt --all --check

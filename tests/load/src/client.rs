@@ -1,20 +1,20 @@
 //! One connection: types at its pace, reads what others type, and answers each message as a stock client does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use automerge::ChangeHash;
 use automerge::sync::Message;
-use automerge::{ActorId, Change, ChangeHash};
 use fieldbook_harness::chunks;
 
-use crate::change::{Author, Basis};
-use crate::wire::{Heard, Socket};
+use crate::change::{Author, Basis, Header};
+use crate::wire::{Heard, Socket, asks};
 
 /// How long after the last key everything must have arrived.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How often one who waits for the last changes looks whether they are all there.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -52,42 +52,72 @@ pub(crate) struct Seen {
     pub(crate) up: u64,
 }
 
+/// How the clients answer what brought them something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replies {
+    /// As stock clients do.
+    Sync,
+    /// With the same bytes, but by another name: a relay would send them on.
+    Named,
+    /// Not at all, which no stock client does.
+    None,
+}
+
+impl Replies {
+    /// The frame's type.
+    pub(crate) fn kind(self, stock: &'static str) -> Option<&'static str> {
+        match self {
+            Self::Sync => Some(stock),
+            Self::Named => Some("reply"),
+            Self::None => None,
+        }
+    }
+}
+
 pub(crate) struct Client {
     socket: Socket,
     document: String,
+    replies: Replies,
     author: Author,
     together: Arc<Together>,
     pace: Option<Pace>,
     epoch: Instant,
     common: Vec<ChangeHash>,
-    sequences: HashMap<ActorId, u64>,
+    read: HashMap<Vec<u8>, HashSet<u64>>,
     seen: Seen,
 }
 
 impl Client {
     /// Joins and opens the document.
-    pub(crate) async fn open(url: &str, basis: &Basis, together: Arc<Together>, pace: Option<Pace>) -> Result<Self> {
+    pub(crate) async fn open(
+        url: &str,
+        basis: &Basis,
+        together: Arc<Together>,
+        pace: Option<Pace>,
+        replies: Replies,
+    ) -> Result<Self> {
         let mut client = Self {
             socket: Socket::join(url).await?,
             document: basis.document.clone(),
+            replies,
             author: Author::new(basis),
             together,
             pace,
             epoch: Instant::now(),
             common: basis.heads.clone(),
-            sequences: HashMap::new(),
+            read: HashMap::new(),
             seen: Seen::default(),
         };
-        client.say(Vec::new()).await?;
+        client.say("sync", Vec::new()).await?;
         loop {
-            match tokio::time::timeout(PATIENCE, client.socket.hear()).await?? {
+            match client.socket.hear_within(PATIENCE).await? {
                 Heard::Sync(message) => {
                     client.read(&message)?;
                     client.common = message.heads;
                     break;
                 }
                 Heard::Unavailable => bail!("{} is not there for us", basis.document),
-                Heard::Other => {}
+                _ => {}
             }
         }
         client
@@ -132,7 +162,7 @@ impl Client {
         let change = self.author.type_letter(self.now_us());
         self.seen.typed += 1;
         self.together.typed.fetch_add(1, Ordering::SeqCst);
-        self.say(vec![change.raw_bytes().to_vec()]).await
+        self.say("sync", vec![change.raw_bytes().to_vec()]).await
     }
 
     async fn read_the_rest(&mut self) -> Result<()> {
@@ -156,41 +186,49 @@ impl Client {
     async fn take(&mut self, heard: Heard) -> Result<()> {
         let Heard::Sync(message) = heard else { return Ok(()) };
         let news = self.read(&message)?;
-        self.common = message.heads;
+        let asks = asks(&message);
+        if news || !asks {
+            self.common = message.heads;
+        }
         // A stock client answers what brought it something; an acknowledgement of its own work draws no reply.
-        if news { self.say(Vec::new()).await } else { Ok(()) }
+        match self.replies.kind("sync").filter(|_| news || asks) {
+            Some(kind) => self.say(kind, Vec::new()).await,
+            None => Ok(()),
+        }
     }
 
     fn read(&mut self, message: &Message) -> Result<bool> {
         let now = self.now_us();
         let mut news = false;
         for chunk in message.changes.iter().flat_map(chunks) {
-            if chunk[8] == 0 {
+            let Some(header) = Header::read(chunk)? else {
                 bail!("the whole document came to one who had it");
-            }
-            let change = Change::from_bytes(chunk.to_vec())?;
-            if self.author.wrote(&change) {
+            };
+            if self.author.wrote(&header) {
                 continue; // it came along with others'
             }
-            let sequence = self.sequences.entry(change.actor_id().clone()).or_default();
-            if change.seq() <= *sequence {
+            if self.pace.is_some() {
+                self.author.see(&header, chunk);
+            }
+            if !self.read.entry(header.actor).or_default().insert(header.seq) {
                 self.seen.again += 1;
                 continue;
             }
-            *sequence = change.seq();
-            self.author.see(&change);
             self.seen.delivered += 1;
             self.seen
                 .latencies_us
-                .push(u32::try_from(now - change.timestamp()).unwrap_or(0));
+                .push(u32::try_from(now - header.time).unwrap_or(0));
             news = true;
+        }
+        if news && self.pace.is_none() {
+            self.author.take_heads(&message.heads);
         }
         Ok(news)
     }
 
-    async fn say(&mut self, changes: Vec<Vec<u8>>) -> Result<()> {
+    async fn say(&mut self, kind: &str, changes: Vec<Vec<u8>>) -> Result<()> {
         self.socket
-            .say("sync", &self.document, self.author.heads(), &self.common, changes)
+            .say(kind, &self.document, self.author.heads(), &self.common, changes)
             .await
     }
 

@@ -1,95 +1,92 @@
-//! The documents that are typed in: empty ones, and ones with a long history.
+//! The documents that are typed in: small ones, and ones with a long history.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use automerge::legacy::OpId;
 use automerge::{ActorId, Change, ChangeHash};
+use fieldbook_harness::new_document_id;
 use fieldbook_harness::replica::Replica;
 use fieldbook_harness::trace::Trace;
-use fieldbook_harness::{Join, new_document_id};
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::change::Basis;
-use crate::measure;
+use crate::server::{Peer, Server};
 use crate::wire::{Heard, Socket};
-use crate::workload::Target;
 
 /// Changes that are uploaded in one message.
 const PORTION: usize = 2_000;
-/// How long the server may take for a portion, and to come to rest afterwards.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Documents that are uploaded at the same time.
+const AT_ONCE: usize = 128;
+/// How long a server may take for a portion.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// New documents with nothing in them.
-pub(crate) async fn empty_documents(target: &Target, count: usize) -> Result<Vec<Basis>> {
-    upload(target, count, &with_history(0)).await
-}
-
-/// New documents with this many changes: the recorded paper, or generated text, one character each.
-pub(crate) async fn long_documents(target: &Target, count: usize, changes: usize) -> Result<Vec<Basis>> {
-    eprintln!("typing {changes} characters");
-    let changes = with_history(changes);
-    eprintln!("uploading them into {count} documents");
-    let documents = upload(target, count, &changes).await?;
-    if let Some(pid) = target.pid {
-        measure::rest(pid, PATIENCE).await?;
-    }
-    Ok(documents)
-}
-
-fn with_history(changes: usize) -> Vec<Change> {
+/// A document with an empty text, and so many edits of it: the recorded paper's, or those of a generated text.
+pub(crate) fn history(edits: usize) -> Vec<Change> {
     let mut replica = Replica::with_text(&ActorId::random());
-    let trace = if changes == 0 {
-        Trace::generate(0, 1)
+    let trace = if edits < 1_000 {
+        Trace::generate(edits, 1)
     } else {
         Trace::load()
     };
     let mut made = replica.doc().get_changes(&[]);
-    for edit in trace.edits.iter().take(changes) {
+    for edit in trace.edits.iter().take(edits) {
         replica.splice(edit.0, edit.1, &edit.2);
         made.push(replica.doc().get_last_local_change().expect("it has just been typed"));
     }
     made
 }
 
-async fn upload(target: &Target, count: usize, changes: &[Change]) -> Result<Vec<Basis>> {
-    let mut documents = Vec::with_capacity(count);
-    for number in 0..count {
-        let mut socket = Socket::join(target.url(number)).await?;
+/// New documents that hold these changes.
+pub(crate) async fn documents(server: &Server, count: usize, changes: &[Change]) -> Result<Vec<Basis>> {
+    let documents = (0..count).map(|number| async move {
         let document = new_document_id();
-        let mut common: Vec<ChangeHash> = Vec::new();
-        // A stock client offers before it sends.
-        socket
-            .say("sync", &document, &[changes[0].hash()], &[], Vec::new())
-            .await?;
-        heads(&mut socket, None).await?;
-        for portion in changes.chunks(PORTION) {
-            let last = vec![portion[portion.len() - 1].hash()];
-            let bytes = portion.iter().map(|change| change.raw_bytes().to_vec()).collect();
-            socket.say("sync", &document, &last, &common, bytes).await?;
-            heads(&mut socket, Some(&last)).await?;
-            common = last;
+        if server.peer != Peer::Relay {
+            upload(&mut Socket::join(server.url(number)).await?, &document, changes).await?;
         }
-        let first = &changes[0];
-        let max_op = changes
-            .iter()
-            .map(|change| change.start_op().get() + change.len() as u64 - 1)
-            .max();
-        documents.push(Basis {
-            document,
-            text: OpId(first.start_op().get(), first.actor_id().clone()),
-            heads: common,
-            max_op: max_op.unwrap_or_default(),
-        });
-    }
-    Ok(documents)
+        Ok(basis(document, changes))
+    });
+    futures_util::stream::iter(documents)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
-/// Waits for a sync message; with `heads`, until they are durable.
-async fn heads(socket: &mut Socket, heads: Option<&[ChangeHash]>) -> Result<()> {
+/// What is to be known of a document that holds these changes.
+pub(crate) fn basis(document: String, changes: &[Change]) -> Basis {
+    let (first, last) = (&changes[0], &changes[changes.len() - 1]);
+    Basis {
+        document,
+        text: OpId(first.start_op().get(), first.actor_id().clone()),
+        heads: vec![last.hash()],
+        max_op: last.start_op().get() + last.len() as u64 - 1,
+    }
+}
+
+/// Makes a document, and waits until the server says that it has it.
+pub(crate) async fn upload(socket: &mut Socket, document: &str, changes: &[Change]) -> Result<()> {
+    let mut common: Vec<ChangeHash> = Vec::new();
+    // A stock client offers before it sends.
+    socket
+        .say("sync", document, &[changes[0].hash()], &[], Vec::new())
+        .await?;
+    hear_heads(socket, None).await?;
+    for portion in changes.chunks(PORTION) {
+        let last = vec![portion[portion.len() - 1].hash()];
+        let bytes = portion.iter().map(|change| change.raw_bytes().to_vec()).collect();
+        socket.say("sync", document, &last, &common, bytes).await?;
+        hear_heads(socket, Some(&last)).await?;
+        common = last;
+    }
+    Ok(())
+}
+
+/// Waits for a sync message; with `heads`, until the server has them.
+pub(crate) async fn hear_heads(socket: &mut Socket, heads: Option<&[ChangeHash]>) -> Result<()> {
     loop {
-        match tokio::time::timeout(PATIENCE, socket.hear()).await?? {
+        match socket.hear_within(PATIENCE).await? {
             Heard::Sync(message) if heads.is_none_or(|heads| message.heads == heads) => return Ok(()),
-            Heard::Unavailable => bail!("{} may make no documents", Join::new("load").peer_id),
+            Heard::Unavailable => bail!("the server takes no new documents from us"),
             _ => {}
         }
     }

@@ -1,131 +1,100 @@
-//! What a delivered change costs the server: writers and readers who speak the stock protocol, and nothing else.
-//!
-//! By default it starts `fieldbook serve` itself, on a temporary folder; with `--url` it measures one that runs.
+//! Measures Fieldbook beside other servers, in one run on one machine: writers and readers who speak the stock protocol,
+//! and nothing else.
 
+mod bench;
+mod burst;
 mod change;
 mod client;
 mod fill;
 mod measure;
 mod report;
+mod server;
 mod wire;
 mod workload;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
-use fieldbook_harness::TestServer;
+use clap::{Parser, ValueEnum};
 
-use crate::report::Report;
-use crate::workload::{Target, Workload};
+use crate::bench::Bench;
+use crate::server::Peer;
+use crate::workload::Workload;
 
-/// Measures what a delivered change costs the server.
+/// Measures Fieldbook beside other servers.
 #[derive(Parser)]
 struct Arguments {
-    /// Connections.
-    #[arg(short = 'w', long, default_value_t = 50)]
-    connections: usize,
-    /// Documents that they share evenly.
-    #[arg(short, long, default_value_t = 10)]
-    documents: usize,
-    /// Those who type in each document [default: all of them].
-    #[arg(long)]
-    writers: Option<usize>,
-    /// Keys a second that each of them types.
-    #[arg(short, long, default_value_t = 5.0)]
-    keys: f64,
-    /// Seconds of each measurement.
-    #[arg(short, long, default_value_t = 10)]
-    seconds: u64,
-    /// Measures documents of this many changes beside empty ones, in turns.
-    #[arg(long)]
-    history: Option<usize>,
-    /// Measurements of each kind; the median is reported.
-    #[arg(short, long, default_value_t = 3)]
-    rounds: usize,
-    /// The sync endpoint of a running server: ws://127.0.0.1:8080/sync.
-    #[arg(long, requires = "token")]
-    url: Option<String>,
-    /// Tokens for it; the connections share them evenly.
+    /// Workloads to run [default: all].
     #[arg(long, value_delimiter = ',')]
-    token: Vec<String>,
-    /// Its process id, to measure CPU and memory.
+    only: Vec<Workload>,
+    /// Servers to measure [default: all].
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<Peer>,
+    /// Measurements of each kind where the figures are noisy; the median is reported.
+    #[arg(short, long, default_value_t = 2)]
+    rounds: usize,
+    /// Seconds of each measurement of typing.
+    #[arg(short, long, default_value_t = 4)]
+    seconds: u64,
+    /// How often Fieldbook is killed.
+    #[arg(long, default_value_t = 100)]
+    kills: usize,
+    /// How often the long document is opened after a restart.
+    #[arg(long, default_value_t = 50)]
+    opens: usize,
+    /// Where the data folders are made: on the disk that is to be measured [default: the folder for temporary files].
     #[arg(long)]
-    pid: Option<u32>,
+    folder: Option<PathBuf>,
     /// Where the results go as JSON [default: fieldbook-load.json beside this program].
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// Connections that one user has in a server of ours: below limits.sockets_per_user.
-const SOCKETS_PER_USER: usize = 50;
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let workload = Workload::new(&arguments)?;
-    let (target, server) = target(&arguments).await?;
-    let report = measure_all(&arguments, &workload, &target).await?;
-    drop(server);
-    println!("{report}");
+    if arguments.rounds == 0 || arguments.seconds == 0 || arguments.opens == 0 {
+        bail!("--rounds, --seconds and --opens must be above 0");
+    }
+    // Servers started from here may have as many sockets.
+    rlimit::increase_nofile_limit(u64::MAX).context("the limit of open files cannot be raised")?;
+    let mut bench = bench(&arguments);
+    let workloads = named_or_all(arguments.only);
+    let (began, mut tables) = (Instant::now(), Vec::new());
+    for workload in workloads {
+        eprintln!("{workload:?}");
+        let table = Box::pin(workload.run(&mut bench)).await?;
+        println!("{table}");
+        tables.push(table);
+    }
     let path = arguments.json.map_or_else(beside_this_program, Ok)?;
-    std::fs::write(&path, report.json()?).with_context(|| format!("{} cannot be written", path.display()))?;
-    println!("{}", path.display());
-    if report.lost() > 0 {
-        bail!("{} changes were lost", report.lost());
+    std::fs::write(&path, serde_json::to_string_pretty(&tables)?)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    eprintln!("{} s; figures in {}", began.elapsed().as_secs(), path.display());
+    let lost: f64 = tables.iter().map(|table| table.total("Fieldbook", "lost")).sum();
+    if lost > 0.0 {
+        bail!("Fieldbook lost {lost} changes");
     }
     Ok(())
 }
 
-async fn measure_all(arguments: &Arguments, workload: &Workload, target: &Target) -> Result<Report> {
-    let mut long = match arguments.history {
-        Some(changes) => Some(fill::long_documents(target, arguments.documents, changes).await?),
-        None => None,
-    };
-    let mut report = Report::default();
-    for round in 1..=arguments.rounds {
-        eprintln!("round {round} of {}", arguments.rounds);
-        let mut empty = fill::empty_documents(target, arguments.documents).await?;
-        report.add("empty", workload.run(target, &mut empty).await?);
-        if let Some(long) = &mut long {
-            report.add(
-                &format!("{} changes", arguments.history.unwrap_or_default()),
-                workload.run(target, long).await?,
-            );
-        }
-    }
-    Ok(report)
+fn bench(arguments: &Arguments) -> Bench {
+    let root = arguments.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let mut bench = Bench::new(named_or_all(arguments.peers.clone()), root);
+    bench.rounds = arguments.rounds;
+    bench.duration = Duration::from_secs(arguments.seconds);
+    bench.kills = arguments.kills;
+    bench.opens = arguments.opens;
+    bench
 }
 
-/// A running server, or one of our own that lives as long as what comes second.
-async fn target(arguments: &Arguments) -> Result<(Target, Option<TestServer>)> {
-    if let Some(url) = &arguments.url {
-        let urls = arguments
-            .token
-            .iter()
-            .map(|token| format!("{url}?token={token}"))
-            .collect();
-        return Ok((
-            Target {
-                urls,
-                pid: arguments.pid,
-            },
-            None,
-        ));
+fn named_or_all<T: ValueEnum + Clone>(named: Vec<T>) -> Vec<T> {
+    if named.is_empty() {
+        T::value_variants().to_vec()
+    } else {
+        named
     }
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench.toml");
-    let server = TestServer::setup().config(&config).start().await;
-    let users = arguments.connections.div_ceil(SOCKETS_PER_USER);
-    let urls = (0..users)
-        .map(|number| server.user(&format!("load-{number}")).sync_url())
-        .collect();
-    Ok((
-        Target {
-            urls,
-            pid: Some(server.pid()),
-        },
-        Some(server),
-    ))
 }
 
 fn beside_this_program() -> Result<PathBuf> {
