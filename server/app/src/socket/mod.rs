@@ -104,17 +104,24 @@ pub async fn sync(
 ) -> Result<HttpResponse, actix_web::Error> {
     let identity = identify(&request, &state).await?;
     let place = state.sockets.enter(identity.user, &state)?;
-    let (response, session, stream) = actix_ws::handle(&request, payload)?;
+    let (response, _, stream) = actix_ws::handle(&request, payload)?;
     let socket = state.sockets.next_id();
     let (outbox, outgoing) = outbox::new(state.config.limits.outbox_bytes);
-    let writer = actix_web::rt::spawn(outbox::write(session, outgoing));
+    let mut gone = None;
+    let response = response.map_body(|_, body| {
+        let (body, over) = outgoing.replace(body);
+        gone = Some(over);
+        body
+    });
     let under_way = state.in_flight.enter();
     actix_web::rt::spawn(async move {
         reader::Reader::new(socket, &identity, outbox, state.into_inner())
             .run(stream)
             .await;
         // Nobody reads any more: what is still on its way out gets a moment, no more.
-        let _ = tokio::time::timeout(outbox::LINGER, writer).await;
+        if let Some(gone) = gone {
+            let _ = tokio::time::timeout(outbox::LINGER, gone).await;
+        }
         drop((place, under_way));
     });
     Ok(response)

@@ -312,6 +312,7 @@ impl Reader {
     }
 
     async fn say_goodbye(self, end: &End) {
+        self.outbox.finish();
         let clean = matches!(end, End::Clean(_));
         for mailbox in self.documents.values() {
             let _ = mailbox
