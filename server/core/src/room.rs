@@ -24,7 +24,7 @@ use crate::orphans::Orphans;
 use crate::presence::Roster;
 use crate::sync::Session;
 
-pub use traffic::{Closing, CompactionPlan, Effect, Input};
+pub use traffic::{Closing, CompactionPlan, Effect, Input, Load};
 
 /// What a room is made with.
 #[derive(Debug, Clone)]
@@ -182,6 +182,25 @@ impl Room {
         }
         self.trim();
         self.effects.drain(..)
+    }
+
+    /// How much work an input brings: what it carries itself, and what has waited for it.
+    #[must_use]
+    pub fn load(&self, input: &Input) -> Load {
+        match input {
+            Input::Sync { message, .. } => Load::of(&message.changes),
+            Input::Recalled { socket, retained, .. } => Load::of(retained) + self.held(*socket),
+            Input::Expanded { socket, changes } => {
+                Load::of(changes.as_deref().unwrap_or_default()) + self.held(*socket)
+            }
+            Input::Archive { .. } => self.sessions.keys().map(|socket| self.held(*socket)).sum(),
+            _ => Load::default(),
+        }
+    }
+
+    fn held(&self, socket: SocketId) -> Load {
+        let held = self.sessions.get(&socket).into_iter().flat_map(|session| &session.held);
+        held.map(|message| Load::of(&message.changes)).sum()
     }
 
     /// When [`Input::Wake`] is next due.

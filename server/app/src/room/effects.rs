@@ -68,10 +68,10 @@ impl World {
 
     fn spawn<F>(&self, question: impl FnOnce(World) -> F)
     where
-        F: Future<Output = Input> + Send + 'static,
+        F: Future<Output = Input> + 'static,
     {
         let (answers, answer) = (self.answers.clone(), question(self.clone()));
-        self.rooms.0.runtime.spawn(async move {
+        actix_web::rt::spawn(async move {
             // The room outlives its questions: it does not unload while one is open.
             let _ = answers.send(answer.await);
         });

@@ -61,7 +61,6 @@ struct Shared {
     store: Arc<dyn Store>,
     workers: Workers,
     compactions: CompactionQueue,
-    runtime: tokio::runtime::Handle,
     started: Instant,
 }
 
@@ -77,7 +76,6 @@ impl Rooms {
             compactions: CompactionQueue::new(config.compaction.interval_ms),
             store,
             workers,
-            runtime: tokio::runtime::Handle::current(),
             started: Instant::now(),
         }))
     }
@@ -102,7 +100,8 @@ impl Rooms {
         }
         let (mailbox, inbox) = mpsc::channel(self.0.mailbox);
         rooms.insert(id, mailbox.clone());
-        self.0.runtime.spawn(task::run(self.clone(), id, inbox));
+        // On the thread that asks first: what its sockets say needs no wake-up of another thread.
+        actix_web::rt::spawn(task::run(self.clone(), id, inbox));
         Some(mailbox)
     }
 

@@ -1,5 +1,7 @@
-//! One room's task: loads the document, then takes one input after the other. Nothing awaits between an input and its
-//! effects.
+//! One room's task: loads the document, then takes one input after the other. No other input comes between an input and
+//! its effects.
+//!
+//! It lives on a thread that serves sockets, beside many others. What would hold these up goes to a thread of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,6 +16,10 @@ use crate::socket::Outbox;
 
 /// Inputs taken in a row before the task lets others run.
 const BATCH: usize = 64;
+/// Changes, or [`CHANGE_BYTES`] of them, that are worked on at once. More is given a thread of its own.
+const CHANGES_AT_ONCE: usize = 256;
+/// Bytes that weigh as much as a change.
+const CHANGE_BYTES: usize = 256;
 
 pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Command>) {
     let (answers, answered) = mpsc::unbounded_channel();
@@ -66,7 +72,8 @@ impl Task {
                         tail: stored.tail,
                     });
                     let config = std::sync::Arc::clone(&self.rooms.0.config);
-                    match Room::new(self.id, config, loaded, self.rooms.now_ms()) {
+                    let (id, now) = (self.id, self.rooms.now_ms());
+                    match aside(move || Room::new(id, config, loaded, now)).await {
                         Ok(room) => return Some(room),
                         Err(damaged) => {
                             tracing::error!(document = %self.id, %damaged, "a stored document does not load");
@@ -104,13 +111,17 @@ impl Task {
     }
 
     /// Serves until the room may go (`true`) or has to be loaded again (`false`).
-    async fn serve(&mut self, mut room: Room) -> bool {
+    async fn serve(&mut self, room: Room) -> bool {
+        let mut room = Box::new(room);
         loop {
             let next = self.next(&room).await;
-            let mut reload = self.take(&mut room, next);
+            let mut reload;
+            (room, reload) = self.take(room, next).await;
             for _ in 0..BATCH {
                 let Some(next) = self.next_at_once(&room) else { break };
-                reload |= self.take(&mut room, next);
+                let moved_on;
+                (room, moved_on) = self.take(room, next).await;
+                reload |= moved_on;
             }
             if reload {
                 return false;
@@ -148,7 +159,7 @@ impl Task {
     }
 
     /// Feeds the room. `true`: the store holds something else than the room thinks, so it is to be loaded again.
-    fn take(&mut self, room: &mut Room, next: Next) -> bool {
+    async fn take(&mut self, room: Box<Room>, next: Next) -> (Box<Room>, bool) {
         let input = match next {
             Next::Wake => Input::Wake,
             Next::Answer(Some(input)) | Next::Command(Some(Command::Input(input))) => input,
@@ -167,7 +178,7 @@ impl Task {
                     extended,
                 }
             }
-            Next::Answer(None) | Next::Command(None) => return false,
+            Next::Answer(None) | Next::Command(None) => return (room, false),
         };
         let reload = matches!(input, Input::StoreFailed { conflict: true });
         let left = if let Input::Left { socket, .. } = &input {
@@ -175,13 +186,42 @@ impl Task {
         } else {
             None
         };
-        for effect in room.step(self.rooms.now_ms(), input) {
-            self.world.perform(effect, &self.outboxes);
-        }
+        let room = self.step(room, input).await;
         if let Some(socket) = left {
             self.outboxes.remove(&socket);
         }
-        reload
+        (room, reload)
+    }
+
+    async fn step(&mut self, mut room: Box<Room>, input: Input) -> Box<Room> {
+        let (now, load) = (self.rooms.now_ms(), room.load(&input));
+        if load.changes.max(load.bytes / CHANGE_BYTES) <= CHANGES_AT_ONCE {
+            for effect in room.step(now, input) {
+                self.world.perform(effect, &self.outboxes);
+            }
+            return room;
+        }
+        let (room, effects) = aside(move || {
+            let effects: Vec<_> = room.step(now, input).collect();
+            (room, effects)
+        })
+        .await;
+        for effect in effects {
+            self.world.perform(effect, &self.outboxes);
+        }
+        room
+    }
+}
+
+/// Works where nobody is held up.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The server is going down.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

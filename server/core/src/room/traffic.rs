@@ -100,6 +100,41 @@ pub enum Input {
     Wake,
 }
 
+/// How much there is to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Chunks.
+    pub changes: usize,
+    /// Their bytes, compressed as they may be.
+    pub bytes: usize,
+}
+
+impl Load {
+    pub(super) fn of(chunks: &[Bytes]) -> Self {
+        Self {
+            changes: chunks.len(),
+            bytes: chunks.iter().map(Bytes::len).sum(),
+        }
+    }
+}
+
+impl std::ops::Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            changes: self.changes + other.changes,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+impl std::iter::Sum for Load {
+    fn sum<I: Iterator<Item = Self>>(loads: I) -> Self {
+        loads.fold(Self::default(), |sum, load| sum + load)
+    }
+}
+
 /// What is to be done in the world.
 #[derive(Debug)]
 pub enum Effect {
