@@ -169,7 +169,11 @@ fn worker() -> ExitCode {
 }
 
 fn perform(command: Command) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Connections and documents are served elsewhere (`server.threads`); here are the store's writer and timers.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match command {
             Command::Serve(serve) => {

@@ -30,6 +30,9 @@ topic! {
         hsts_seconds: u32 = 0, Whole(0, 63_072_000);
         /// Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed.
         trusted_proxies: Vec<Network> = Vec::new(), Text("a list of IP addresses and networks such as 10.0.0.0/8");
+        /// Threads that serve connections and documents. 0: one for every two processors, but at least one; the database,
+        /// compressed documents and long messages have threads of their own.
+        threads: usize = 0, Whole(0, 1_024);
         /// How long requests under way and open sockets have to finish when the server stops, in milliseconds.
         shutdown_ms: u64 = 5_000, Whole(0, 600_000);
     }
@@ -40,6 +43,15 @@ impl Server {
     #[must_use]
     pub fn has_tls(&self) -> bool {
         self.tls_cert.is_some()
+    }
+
+    /// How many threads serve connections: `threads`, or what suits this machine.
+    #[must_use]
+    pub fn serving_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1)),
+            threads => threads,
+        }
     }
 
     pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {

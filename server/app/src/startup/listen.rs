@@ -38,6 +38,7 @@ pub(super) fn listen(state: &web::Data<State>) -> Result<(SocketAddr, actix_web:
     let server = HttpServer::new(move || app(&state))
         .on_connect(move |connection, _| tune(connection, user_timeout))
         .max_connections(connections)
+        .workers(config.server.serving_threads())
         .disable_signals();
     let server = match tls {
         Some(tls) => server.listen_rustls_0_23(listener, tls),

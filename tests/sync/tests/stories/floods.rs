@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fieldbook_harness::{Arrival, TestServer, Value, converge, converge_within};
+use fieldbook_harness::{Arrival, Join, PATIENCE, Peer, TestServer, Value, converge, converge_within};
 use fieldbook_sync_tests::{Bystanders, forge};
 
 #[tokio::test]
@@ -92,5 +92,42 @@ async fn who_does_not_read_is_closed_and_has_everything_when_he_comes_back() {
     ben.request(&document).await;
     converge(&mut [&mut ann, &mut ben, &mut cat], &document).await;
     assert!(ann.is_connected() && cat.is_connected());
+    server.assert_alive();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_long_to_read_holds_nobody_up() {
+    // R6: one thread for all, and one message with so many changes that reading them takes it far longer than a ping.
+    const CHANGES: usize = 100_000;
+    let mut server = TestServer::setup().set("server.threads", 1).start().await;
+    let mut ann = server.user("ann").connect().await;
+    let document = ann.create().await;
+    ann.saved(&document).await;
+    for _ in 0..CHANGES {
+        ann.replica_mut(&document).append("x");
+    }
+    let mut ben = server.user("ben").raw().await;
+    ben.join(&Join::new("ben").fieldbook()).await;
+    ann.send(&document).await;
+    let began = Instant::now();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let pings = tokio::spawn(async move {
+        let mut longest = Duration::ZERO;
+        while stopped.try_recv().is_err() {
+            let sent = Instant::now();
+            ben.send(&Value::frame("fb").with("kind", "ping").with("id", 1)).await;
+            ben.frame_of("fb").await;
+            longest = longest.max(sent.elapsed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        longest
+    });
+    let saved = |ann: &Peer| ann.replica(&document).unsaved().is_empty();
+    ann.until_within(PATIENCE * 6, "acknowledgement (S5)", saved).await;
+    let whole = began.elapsed();
+    let _ = stop.send(());
+    let longest = pings.await.expect("every ping is answered");
+    println!("{whole:?}, of which a ping waited {longest:?} at most");
+    assert!(longest < whole / 3, "an answer took {longest:?} of {whole:?}");
     server.assert_alive();
 }
