@@ -59,8 +59,19 @@ impl Ledger {
         self.data_version = None;
     }
 
+    /// Begins a transaction of appends alone, in one step of the database's thread.
+    pub(super) async fn begin_appends(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.look_around(connection, "begin immediate; pragma data_version")
+            .await
+    }
+
+    /// The first step in a transaction that has begun.
     pub(super) async fn begin(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let version = sqlx::query_scalar("pragma data_version").fetch_one(connection).await?;
+        self.look_around(connection, "pragma data_version").await
+    }
+
+    async fn look_around(&mut self, connection: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
+        let version = sqlx::query_scalar(sql).fetch_one(connection).await?;
         if self.data_version != Some(version) || self.known.len() > MOST_KNOWN {
             self.known.clear();
             self.data_version = Some(version);
@@ -101,8 +112,22 @@ impl Ledger {
 
     /// Inserts the rows that were taken.
     pub(super) async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.insert(connection, "").await
+    }
+
+    /// Inserts the rows that were taken and commits, if that can be in one step of the database's thread.
+    pub(super) async fn commit_appends(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        if self.rows.len().is_power_of_two() && self.rows.len() <= multi_row::GREATEST_PORTION {
+            return self.insert(connection, "; commit").await;
+        }
+        self.flush(connection).await?;
+        sqlx::query("commit").execute(connection).await?;
+        Ok(())
+    }
+
+    async fn insert(&mut self, connection: &mut SqliteConnection, suffix: &str) -> Result<(), StoreError> {
         let insert = "insert into changes (document, position, bytes)";
-        multi_row::insert(connection, insert, "", &self.rows, |mut tuple, row| {
+        multi_row::insert(connection, insert, suffix, &self.rows, |mut tuple, row| {
             tuple
                 .push_bind(row.document)
                 .push_bind(row.position)

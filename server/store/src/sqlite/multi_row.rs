@@ -3,7 +3,8 @@
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-const GREATEST_PORTION: usize = 256;
+/// Rows that one statement inserts.
+pub(super) const GREATEST_PORTION: usize = 256;
 
 /// Runs `{insert} VALUES (…), (…), … {suffix}` for all rows, a portion at a time.
 pub(super) async fn insert<T>(

@@ -204,37 +204,64 @@ impl Task {
                     .map_err(|error| StoreError::from(error).to_reason())?,
             ),
         };
-        // IMMEDIATE: the lock is taken now, so that what we read is still true when we write.
-        let begun = connection.begin_with("begin immediate").await;
-        let mut transaction = begun.map_err(|error| StoreError::from(error).to_reason())?;
         let ledger = &mut self.ledger;
-        let outcomes = async {
-            ledger.begin(&mut transaction).await?;
-            let mut outcomes = Vec::with_capacity(batch.len());
-            for work in batch {
-                let outcome = match work {
-                    Work::Append(append) => ledger.append(&mut transaction, append).await.map(|()| true),
-                    Work::Job(job) => {
-                        ledger.flush(&mut transaction).await?;
-                        run_job(&mut transaction, job).await
-                    }
-                    Work::Close => Ok(true),
-                };
-                if let Err(StoreError::Unavailable(_)) = outcome {
-                    return outcome.map(|_| outcomes);
-                }
-                outcomes.push(outcome);
-            }
-            ledger.flush(&mut transaction).await?;
-            Ok(outcomes)
+        let outcomes = if batch.iter().all(|work| matches!(work, Work::Append(_))) {
+            transact_appends(connection, ledger, batch).await
+        } else {
+            transact_all(connection, ledger, batch).await
         };
-        let outcomes = outcomes.await.map_err(|error: StoreError| error.to_reason())?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| StoreError::from(error).to_reason())?;
-        Ok(outcomes)
+        outcomes.map_err(|error| error.to_reason())
     }
+}
+
+/// Keys being typed and nothing else: most batches. Each statement is a step of the database's own thread, and each step
+/// wakes two threads, so there are two: begin and look, insert and commit. On an error the connection is to be closed.
+async fn transact_appends(
+    connection: &mut SqliteConnection,
+    ledger: &mut Ledger,
+    batch: Vec<Work>,
+) -> Result<Vec<Done>, StoreError> {
+    ledger.begin_appends(connection).await?;
+    let outcomes = take_all(connection, ledger, batch).await?;
+    ledger.commit_appends(connection).await?;
+    Ok(outcomes)
+}
+
+async fn transact_all(
+    connection: &mut SqliteConnection,
+    ledger: &mut Ledger,
+    batch: Vec<Work>,
+) -> Result<Vec<Done>, StoreError> {
+    // IMMEDIATE: the lock is taken now, so that what we read is still true when we write.
+    let mut transaction = connection.begin_with("begin immediate").await?;
+    ledger.begin(&mut transaction).await?;
+    let outcomes = take_all(&mut transaction, ledger, batch).await?;
+    ledger.flush(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+async fn take_all(
+    connection: &mut SqliteConnection,
+    ledger: &mut Ledger,
+    batch: Vec<Work>,
+) -> Result<Vec<Done>, StoreError> {
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for work in batch {
+        let outcome = match work {
+            Work::Append(append) => ledger.append(connection, append).await.map(|()| true),
+            Work::Job(job) => {
+                ledger.flush(connection).await?;
+                run_job(connection, job).await
+            }
+            Work::Close => Ok(true),
+        };
+        if let Err(StoreError::Unavailable(_)) = outcome {
+            return outcome.map(|_| outcomes);
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
 }
 
 async fn run_job(connection: &mut SqliteConnection, job: Job) -> Done {
