@@ -37,7 +37,6 @@ fn real_inputs_go_through() {
 
 /// Somebody from elsewhere sends a change before there is a document, and somebody of ours what it depends on.
 #[test]
-#[ignore = "known: Room::admit releases a waiting change without asking whether its sender may write here"]
 fn a_strangers_waiting_change_is_not_let_in() {
     let mut play = session::script(0, &[[0, 3, 0, 0], [0, 0, 0, 0]]);
     play.extend(session::steps(&[

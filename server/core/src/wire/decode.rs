@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
     fn extension(&self, frame: &Bytes) -> Result<ClientExtension, WireError> {
         match self.extension.ok_or(missing("fb", "kind"))? {
             "ping" => Ok(ClientExtension::Ping {
-                id: self.id.ok_or(missing("ping", "id"))?,
+                id: self.id.ok_or(missing("ping", "id: a whole number below 2^32"))?,
             }),
             "presence" => Ok(ClientExtension::Presence {
                 document: self.document("presence")?,

@@ -84,7 +84,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "orphans are not released",
         breaks: "R7",
         file: "room/incoming.rs",
-        find: "self.unsaved_bytes += bytes;\n                    queue.extend(self.orphans.release(&hash).into_iter().rev());",
+        find: "self.unsaved_bytes += bytes;\n                    queue.extend(self.release(socket, &hash));",
         replace: "self.unsaved_bytes += bytes;",
     },
     Mutant {
