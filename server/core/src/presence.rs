@@ -21,7 +21,7 @@ struct Person {
 /// Everybody who has one document open.
 #[derive(Default)]
 pub struct Roster {
-    people: BTreeMap<PeerId, Person>,
+    people: BTreeMap<PeerId, Box<Person>>,
     changed: BTreeSet<PeerId>,
     gone: BTreeSet<PeerId>,
 }
@@ -33,14 +33,14 @@ impl Roster {
         self.gone.remove(peer);
         self.people.insert(
             peer.clone(),
-            Person {
+            Box::new(Person {
                 user: member.user.to_string(),
                 name: Arc::clone(&member.name),
                 socket: Some(socket),
                 data_changed: data.is_some(),
                 data,
                 gone_at_ms: u64::MAX,
-            },
+            }),
         );
         self.changed.insert(peer.clone());
     }

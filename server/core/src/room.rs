@@ -94,7 +94,8 @@ pub struct Room {
     creator: Option<UserId>,
     history: History,
     orphans: Orphans,
-    sessions: BTreeMap<SocketId, Session>,
+    /// Boxed: a node of the map keeps room for eleven.
+    sessions: BTreeMap<SocketId, Box<Session>>,
     roster: Roster,
     stock_peers: HashMap<SocketId, StockPeer>,
     store: StoreState,
@@ -265,6 +266,7 @@ impl Room {
 fn restore(loaded: Loaded) -> Result<History, Damaged> {
     let mut history = History::behind(loaded.archive);
     let limits = Limits::of_stored();
+    history.reserve(loaded.tail.len());
     for bytes in loaded.tail {
         let position = history.last() + 1;
         let damaged = |why: String| Damaged { position, why };

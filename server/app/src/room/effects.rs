@@ -21,7 +21,7 @@ const MAX_EXPANDED_CHANGES: u64 = 2_000_000;
 pub(super) struct World {
     pub(super) rooms: Rooms,
     pub(super) id: DocumentId,
-    pub(super) answers: mpsc::UnboundedSender<Input>,
+    pub(super) answers: mpsc::UnboundedSender<Box<Input>>,
 }
 
 impl World {
@@ -73,7 +73,7 @@ impl World {
         let (answers, answer) = (self.answers.clone(), question(self.clone()));
         actix_web::rt::spawn(async move {
             // The room outlives its questions: it does not unload while one is open.
-            let _ = answers.send(answer.await);
+            let _ = answers.send(Box::new(answer.await));
         });
     }
 

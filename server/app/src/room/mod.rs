@@ -47,7 +47,9 @@ pub enum Command {
 }
 
 /// The way to a room. Sending waits while the room has too much to do: that is the back-pressure.
-pub type Mailbox = mpsc::Sender<Command>;
+///
+/// Boxed: a channel keeps room for many, however few there are, and there is a channel for each document.
+pub type Mailbox = mpsc::Sender<Box<Command>>;
 
 /// Every room of this node.
 #[derive(Clone)]
@@ -122,7 +124,7 @@ impl Rooms {
     }
 
     /// Takes a room out of the register, unless somebody has found the way to it in the meantime.
-    fn close(&self, id: DocumentId, inbox: &mpsc::Receiver<Command>) -> bool {
+    fn close(&self, id: DocumentId, inbox: &mpsc::Receiver<Box<Command>>) -> bool {
         let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         // The register's own sender is the only one left, so nothing can arrive while the lock is held.
         let alone = inbox.sender_strong_count() == 1 && inbox.is_empty();

@@ -21,7 +21,7 @@ const CHANGES_AT_ONCE: usize = 256;
 /// Bytes that weigh as much as a change.
 const CHANGE_BYTES: usize = 256;
 
-pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Command>) {
+pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<Command>>) {
     let (answers, answered) = mpsc::unbounded_channel();
     let world = World {
         rooms: rooms.clone(),
@@ -36,7 +36,7 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Comm
         world,
         outboxes: HashMap::new(),
     };
-    while let Some(room) = task.load().await {
+    while let Some(room) = Box::pin(task.load()).await {
         if task.serve(room).await {
             return;
         }
@@ -46,23 +46,23 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Comm
 struct Task {
     rooms: Rooms,
     id: DocumentId,
-    inbox: mpsc::Receiver<Command>,
+    inbox: mpsc::Receiver<Box<Command>>,
     /// What the store and the workers say. At most a handful is under way at a time, so it needs no bound; it must never
     /// wait behind the mailbox.
-    answered: mpsc::UnboundedReceiver<Input>,
+    answered: mpsc::UnboundedReceiver<Box<Input>>,
     world: World,
     outboxes: HashMap<SocketId, Outbox>,
 }
 
 enum Next {
-    Command(Option<Command>),
-    Answer(Option<Input>),
+    Command(Option<Box<Command>>),
+    Answer(Option<Box<Input>>),
     Wake,
 }
 
 impl Task {
     /// Reads the document from the store, and goes on trying. `None`: it is damaged, and whoever asks is told.
-    async fn load(&mut self) -> Option<Room> {
+    async fn load(&mut self) -> Option<Box<Room>> {
         loop {
             match self.rooms.0.store.load(self.id).await {
                 Ok(stored) => {
@@ -73,7 +73,7 @@ impl Task {
                     });
                     let config = std::sync::Arc::clone(&self.rooms.0.config);
                     let (id, now) = (self.id, self.rooms.now_ms());
-                    match aside(move || Room::new(id, config, loaded, now)).await {
+                    match aside(move || Room::new(id, config, loaded, now).map(Box::new)).await {
                         Ok(room) => return Some(room),
                         Err(damaged) => {
                             tracing::error!(document = %self.id, %damaged, "a stored document does not load");
@@ -94,13 +94,15 @@ impl Task {
     async fn refuse_all(&mut self) {
         loop {
             match tokio::time::timeout(Duration::from_secs(1), self.inbox.recv()).await {
-                Ok(Some(Command::Open { outbox, .. })) => {
+                Ok(Some(command)) => {
+                    let Command::Open { outbox, .. } = *command else {
+                        continue;
+                    };
                     outbox.close(
                         Closing::CannotRead.code(),
                         "the document is damaged; the server's log says how",
                     );
                 }
-                Ok(Some(Command::Input(_))) => {}
                 Ok(None) | Err(_) => {
                     if self.rooms.close(self.id, &self.inbox) {
                         return;
@@ -111,20 +113,19 @@ impl Task {
     }
 
     /// Serves until the room may go (`true`) or has to be loaded again (`false`).
-    async fn serve(&mut self, room: Room) -> bool {
-        let mut room = Box::new(room);
+    async fn serve(&mut self, mut room: Box<Room>) -> bool {
         loop {
-            let next = self.next(&room).await;
-            let mut reload;
-            (room, reload) = self.take(room, next).await;
-            for _ in 0..BATCH {
-                let Some(next) = self.next_at_once(&room) else { break };
-                let moved_on;
-                (room, moved_on) = self.take(room, next).await;
-                reload |= moved_on;
-            }
-            if reload {
-                return false;
+            let mut next = Some(self.next(&room).await);
+            let mut taken = 0;
+            while let Some(input) = next {
+                let reload;
+                // Boxed, as all that is seldom under way: a task keeps room for it even while it waits.
+                (room, reload) = Box::pin(self.take(room, input)).await;
+                if reload {
+                    return false;
+                }
+                taken += 1;
+                next = if taken < BATCH { self.next_at_once(&room) } else { None };
             }
             let now = if self.rooms.is_crowded() {
                 u64::MAX
@@ -134,7 +135,9 @@ impl Task {
             if room.may_unload(now) && self.rooms.close(self.id, &self.inbox) {
                 return true;
             }
-            tokio::task::yield_now().await;
+            if taken == BATCH {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -162,22 +165,25 @@ impl Task {
     async fn take(&mut self, room: Box<Room>, next: Next) -> (Box<Room>, bool) {
         let input = match next {
             Next::Wake => Input::Wake,
-            Next::Answer(Some(input)) | Next::Command(Some(Command::Input(input))) => input,
-            Next::Command(Some(Command::Open {
-                socket,
-                peer,
-                member,
-                extended,
-                outbox,
-            })) => {
-                self.outboxes.insert(socket, outbox);
-                Input::Open {
+            Next::Answer(Some(input)) => *input,
+            Next::Command(Some(command)) => match *command {
+                Command::Input(input) => input,
+                Command::Open {
                     socket,
                     peer,
                     member,
                     extended,
+                    outbox,
+                } => {
+                    self.outboxes.insert(socket, outbox);
+                    Input::Open {
+                        socket,
+                        peer,
+                        member,
+                        extended,
+                    }
                 }
-            }
+            },
             Next::Answer(None) | Next::Command(None) => return (room, false),
         };
         let reload = matches!(input, Input::StoreFailed { conflict: true });

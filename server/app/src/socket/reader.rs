@@ -112,7 +112,8 @@ impl Reader {
             let taken = match message {
                 None => return End::Lost("connection ended"),
                 Some(Err(error)) => return protocol_error(&error),
-                Some(Ok(message)) => self.take(message).await,
+                // Boxed: most sockets are idle most of the time, and a task keeps room for what it may wait in.
+                Some(Ok(message)) => Box::pin(self.take(message)).await,
             };
             if let Err(end) = taken {
                 return end;
@@ -306,7 +307,7 @@ impl Reader {
 
     async fn send(&self, document: DocumentId, command: Command) -> bool {
         match self.documents.get(&document) {
-            Some(mailbox) => mailbox.send(command).await.is_ok(),
+            Some(mailbox) => mailbox.send(Box::new(command)).await.is_ok(),
             None => false,
         }
     }
@@ -316,10 +317,10 @@ impl Reader {
         let clean = matches!(end, End::Clean(_));
         for mailbox in self.documents.values() {
             let _ = mailbox
-                .send(Command::Input(Input::Left {
+                .send(Box::new(Command::Input(Input::Left {
                     socket: self.socket,
                     clean,
-                }))
+                })))
                 .await;
         }
         if let Some(joined) = &self.joined {

@@ -97,6 +97,12 @@ impl History {
         Ok(())
     }
 
+    /// Makes room for this many more changes, and no more.
+    pub fn reserve(&mut self, changes: usize) {
+        self.entries.reserve_exact(changes);
+        self.positions.reserve(changes);
+    }
+
     fn push(&mut self, change: Change, author: Option<SocketId>) {
         let (entry, actor, seq) = Entry::new(change, author);
         self.clock.insert(actor, seq);

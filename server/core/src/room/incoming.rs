@@ -59,6 +59,9 @@ impl Room {
             let Some(message) = session.held.pop_front() else {
                 return;
             };
+            if session.held.is_empty() {
+                session.held = std::collections::VecDeque::new();
+            }
             self.take(now, socket, message, resumed);
             resumed = false;
         }

@@ -18,7 +18,7 @@ impl Room {
         self.due.unload = None;
         let mut session = Session::new(peer, member, extended);
         session.role = self.role_of(&session.member);
-        self.sessions.insert(socket, session);
+        self.sessions.insert(socket, Box::new(session));
         if self.sessions[&socket].role.is_some() {
             self.welcome(now, socket);
         }

@@ -4,7 +4,7 @@ use super::{Closing, CompactionPlan, Effect, Room};
 use crate::access;
 use crate::history::{ArchiveMeta, Placed};
 use crate::id::SocketId;
-use crate::sync::{Phase, Session};
+use crate::sync::Phase;
 
 /// How long a document must be quiet before its title is read again.
 const SUMMARY_QUIET_MS: u64 = 1_500;
@@ -182,7 +182,7 @@ impl Room {
     /// it was asked only for those that were not.
     pub(super) fn trim(&mut self) {
         if self.history.may_trim() {
-            let all_have = self.sessions.values().filter_map(Session::sent).min();
+            let all_have = self.sessions.values().filter_map(|session| session.sent()).min();
             let somebody_waits = self.sessions.values().any(|session| session.busy);
             self.history.trim(all_have.unwrap_or(u64::MAX), somebody_waits);
         }
