@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt, registry};
 use crate::config::{Log, LogFormat};
 
 /// Crates that write whole requests, frames or statements at their lower levels.
-const TALKATIVE: [&str; 9] = [
+const TALKATIVE: [&str; 8] = [
     "actix_http",
     "actix_web",
     "actix_server",
@@ -23,7 +23,6 @@ const TALKATIVE: [&str; 9] = [
     "h2",
     "mio",
     "rustls",
-    "sqlx",
     "log",
 ];
 

@@ -1,13 +1,13 @@
 //! Accounts as rows.
 
 use fieldbook_core::id::{UserId, WorkspaceId};
-use sqlx::SqliteConnection;
-use uuid::Uuid;
+use rusqlite::{Connection, Row, params};
 
 use super::error::damaged;
+use super::query;
 use crate::{Account, Role, StoreError, Workspace};
 
-/// The columns of [`AccountRow`], from accounts joined with their workspaces.
+/// The columns that [`parse_account`] takes, from accounts joined with their workspaces.
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
@@ -19,23 +19,21 @@ macro_rules! select_account {
 }
 pub(super) use select_account;
 
-pub(super) type AccountRow = (Vec<u8>, String, Option<String>, Vec<u8>, String, i64);
-
-pub(super) fn parse_account(row: AccountRow) -> Result<Account, StoreError> {
-    let (id, name, password_hash, workspace, workspace_name, role) = row;
+pub(super) fn parse_account(row: &Row<'_>) -> Result<Account, StoreError> {
     Ok(Account {
-        id: UserId(Uuid::from_slice(&id).map_err(damaged)?),
-        name,
-        password_hash,
-        workspace: parse_workspace((workspace, workspace_name))?,
-        role: parse_role(role)?,
+        id: UserId(row.get(0)?),
+        name: row.get(1)?,
+        password_hash: row.get(2)?,
+        workspace: parse_workspace(row, 3)?,
+        role: parse_role(row.get(5)?)?,
     })
 }
 
-pub(super) fn parse_workspace((id, name): (Vec<u8>, String)) -> Result<Workspace, StoreError> {
+/// From its id and, in the column after it, its name.
+pub(super) fn parse_workspace(row: &Row<'_>, column: usize) -> Result<Workspace, StoreError> {
     Ok(Workspace {
-        id: WorkspaceId(Uuid::from_slice(&id).map_err(damaged)?),
-        name,
+        id: WorkspaceId(row.get(column)?),
+        name: row.get(column + 1)?,
     })
 }
 
@@ -61,27 +59,23 @@ pub(super) fn parse_role(number: i64) -> Result<Role, StoreError> {
     }
 }
 
-pub(super) async fn insert_account(connection: &mut SqliteConnection, account: &Account) -> Result<(), StoreError> {
-    let taken: bool = sqlx::query_scalar("select exists (select 1 from accounts where name_key = ?)")
-        .bind(name_key(&account.name))
-        .fetch_one(&mut *connection)
-        .await?;
-    if taken {
+pub(super) fn insert_account(connection: &Connection, account: &Account) -> Result<(), StoreError> {
+    let name_key = name_key(&account.name);
+    let sql = "select exists (select 1 from accounts where name_key = ?)";
+    if query::number(connection, sql, [&name_key])? != 0 {
         return Err(StoreError::Taken("the name"));
     }
-    let inserted = sqlx::query(
-        "insert into accounts (id, name, name_key, password_hash, workspace, role)
-         select ?, ?, ?, ?, key, ? from workspaces where id = ?",
-    )
-    .bind(&account.id.0.as_bytes()[..])
-    .bind(&account.name)
-    .bind(name_key(&account.name))
-    .bind(account.password_hash.as_deref())
-    .bind(role_number(account.role))
-    .bind(&account.workspace.id.0.as_bytes()[..])
-    .execute(connection)
-    .await?;
-    if inserted.rows_affected() == 0 {
+    let sql = "insert into accounts (id, name, name_key, password_hash, workspace, role)
+         select ?, ?, ?, ?, key, ? from workspaces where id = ?";
+    let values = params![
+        account.id.0,
+        account.name,
+        name_key,
+        account.password_hash,
+        role_number(account.role),
+        account.workspace.id.0
+    ];
+    if !query::execute(connection, sql, values)? {
         return Err(StoreError::Conflict("there is no such workspace".into()));
     }
     Ok(())

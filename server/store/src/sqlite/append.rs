@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use fieldbook_core::id::DocumentId;
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, params};
 
-use super::multi_row;
+use super::query;
 use crate::{NewDocument, StoreError};
 
 /// Documents whose last position is remembered; beyond this all are forgotten and looked up again.
@@ -23,13 +23,12 @@ pub(super) struct Append {
     pub(super) changes: Vec<Bytes>,
 }
 
-/// What the writer remembers of each log, and the rows of this batch that are not yet inserted.
+/// What the writer remembers of each log.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     known: HashMap<DocumentId, Known>,
     /// SQLite's counter of other connections' commits: when it moves, another process has written.
     data_version: Option<i64>,
-    rows: Vec<Row>,
     appended: u64,
 }
 
@@ -37,13 +36,6 @@ pub(super) struct Ledger {
 struct Known {
     key: i64,
     last: u64,
-}
-
-#[derive(Debug)]
-struct Row {
-    document: i64,
-    position: i64,
-    bytes: Bytes,
 }
 
 impl Ledger {
@@ -55,23 +47,12 @@ impl Ledger {
     /// After a rollback nothing that is remembered can be trusted.
     pub(super) fn forget(&mut self) {
         self.known.clear();
-        self.rows.clear();
         self.data_version = None;
     }
 
-    /// Begins a transaction of appends alone, in one step of the database's thread.
-    pub(super) async fn begin_appends(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        self.look_around(connection, "begin immediate; pragma data_version")
-            .await
-    }
-
     /// The first step in a transaction that has begun.
-    pub(super) async fn begin(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        self.look_around(connection, "pragma data_version").await
-    }
-
-    async fn look_around(&mut self, connection: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
-        let version = sqlx::query_scalar(sql).fetch_one(connection).await?;
+    pub(super) fn begin(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let version = query::number(connection, "pragma data_version", [])?;
         if self.data_version != Some(version) || self.known.len() > MOST_KNOWN {
             self.known.clear();
             self.data_version = Some(version);
@@ -79,9 +60,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Checks an append and takes its rows; [`Ledger::flush`] inserts them. On an error nothing was taken.
-    pub(super) async fn append(&mut self, connection: &mut SqliteConnection, append: Append) -> Result<(), StoreError> {
-        let known = self.look_up(connection, append.id).await?;
+    /// After a conflict nothing of it was done. What is unavailable leaves the transaction fit for a rollback only.
+    pub(super) fn append(&mut self, connection: &Connection, append: Append) -> Result<(), StoreError> {
+        let known = self.look_up(connection, append.id)?;
         let last = known.map_or(0, |known| known.last);
         let (first, count) = (append.first_position, append.changes.len() as u64);
         if first == 0 || first > last + 1 || first.checked_add(count).is_none_or(|end| i64::try_from(end).is_err()) {
@@ -96,145 +77,108 @@ impl Ledger {
         let repeated = (last + 1 - first).min(count) as usize;
         let known = match (known, append.new) {
             (Some(known), _) => {
-                self.check_repeated(connection, append.id, known, first, &append.changes[..repeated])
-                    .await?;
+                check_repeated(connection, append.id, known, first, &append.changes[..repeated])?;
                 known
             }
             (None, Some(new)) => Known {
-                key: create(connection, append.id, &new).await?,
+                key: create(connection, append.id, &new)?,
                 last: 0,
             },
             (None, None) => return Err(conflict(append.id, "there is no such document".into())),
         };
-        self.take(append.id, known, &append.changes[repeated..]);
-        Ok(())
+        self.insert(connection, append.id, known, &append.changes[repeated..])
+            // Rows before it may be inserted: a conflict here, too, is not of this append alone.
+            .map_err(|error| StoreError::Unavailable(error.to_reason()))
     }
 
-    /// Inserts the rows that were taken.
-    pub(super) async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        self.insert(connection, "").await
-    }
-
-    /// Inserts the rows that were taken and commits, if that can be in one step of the database's thread.
-    pub(super) async fn commit_appends(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        if self.rows.len().is_power_of_two() && self.rows.len() <= multi_row::GREATEST_PORTION {
-            return self.insert(connection, "; commit").await;
-        }
-        self.flush(connection).await?;
-        sqlx::query("commit").execute(connection).await?;
-        Ok(())
-    }
-
-    async fn insert(&mut self, connection: &mut SqliteConnection, suffix: &str) -> Result<(), StoreError> {
-        let insert = "insert into changes (document, position, bytes)";
-        multi_row::insert(connection, insert, suffix, &self.rows, |mut tuple, row| {
-            tuple
-                .push_bind(row.document)
-                .push_bind(row.position)
-                .push_bind(row.bytes.to_vec());
-        })
-        .await?;
-        self.appended += self.rows.len() as u64;
-        self.rows.clear();
-        Ok(())
-    }
-
-    async fn look_up(
-        &mut self,
-        connection: &mut SqliteConnection,
-        id: DocumentId,
-    ) -> Result<Option<Known>, StoreError> {
+    fn look_up(&mut self, connection: &Connection, id: DocumentId) -> Result<Option<Known>, StoreError> {
         if let Some(known) = self.known.get(&id) {
             return Ok(Some(*known));
         }
-        let found: Option<(i64, i64)> = sqlx::query_as(
-            "select key, coalesce(
+        let sql = "select key, coalesce(
                  (select max(position) from changes where document = key),
                  (select position from archives where document = key),
                  0)
-             from documents where id = ?",
-        )
-        .bind(&id.as_bytes()[..])
-        .fetch_optional(connection)
-        .await?;
-        let known = found.map(|(key, last)| Known {
-            key,
-            last: last.cast_unsigned(),
-        });
+             from documents where id = ?";
+        let known = query::first(connection, sql, [id.as_bytes()], |row| {
+            Ok(Known {
+                key: row.get(0)?,
+                last: row.get::<_, i64>(1)?.cast_unsigned(),
+            })
+        })?;
         self.known.extend(known.map(|known| (id, known)));
         Ok(known)
     }
 
-    /// The same changes again are fine: their caller did not hear that they were stored.
-    async fn check_repeated(
+    fn insert(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &Connection,
         id: DocumentId,
-        known: Known,
-        first: u64,
-        repeated: &[Bytes],
+        mut known: Known,
+        changes: &[Bytes],
     ) -> Result<(), StoreError> {
-        if repeated.is_empty() {
-            return Ok(());
-        }
-        self.flush(connection).await?;
-        let end = first + repeated.len() as u64;
-        let stored: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select bytes from changes where document = ? and position >= ? and position < ? order by position",
-        )
-        .bind(known.key)
-        .bind(first.cast_signed())
-        .bind(end.cast_signed())
-        .fetch_all(connection)
-        .await?;
-        if stored.len() < repeated.len() {
-            return Err(conflict(
-                id,
-                format!("position {first} is in the archive and can no longer be compared"),
-            ));
-        }
-        match stored
-            .iter()
-            .zip(repeated)
-            .position(|(stored, repeated)| stored != repeated)
-        {
-            Some(index) => Err(conflict(
-                id,
-                format!("position {} holds another change", first + index as u64),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn take(&mut self, id: DocumentId, mut known: Known, changes: &[Bytes]) {
         for bytes in changes {
             known.last += 1;
-            self.rows.push(Row {
-                document: known.key,
-                position: known.last.cast_signed(),
-                bytes: bytes.clone(),
-            });
+            let sql = "insert into changes (document, position, bytes) values (?, ?, ?)";
+            query::execute(
+                connection,
+                sql,
+                params![known.key, known.last.cast_signed(), &bytes[..]],
+            )?;
         }
         self.known.insert(id, known);
+        self.appended += changes.len() as u64;
+        Ok(())
     }
 }
 
-async fn create(connection: &mut SqliteConnection, id: DocumentId, new: &NewDocument) -> Result<i64, StoreError> {
-    let key = sqlx::query_scalar(
-        "insert into documents (id, workspace, creator, kind, title, created_at_ms, changed_at_ms)
+/// The same changes again are fine: their caller did not hear that they were stored.
+fn check_repeated(
+    connection: &Connection,
+    id: DocumentId,
+    known: Known,
+    first: u64,
+    repeated: &[Bytes],
+) -> Result<(), StoreError> {
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    let end = first + repeated.len() as u64;
+    let sql = "select bytes from changes where document = ? and position >= ? and position < ? order by position";
+    let range = params![known.key, first.cast_signed(), end.cast_signed()];
+    let stored: Vec<Vec<u8>> = query::all(connection, sql, range, |row| Ok(row.get(0)?))?;
+    if stored.len() < repeated.len() {
+        let words = format!("position {first} is in the archive and can no longer be compared");
+        return Err(conflict(id, words));
+    }
+    match stored
+        .iter()
+        .zip(repeated)
+        .position(|(stored, repeated)| stored != repeated)
+    {
+        Some(index) => {
+            let words = format!("position {} holds another change", first + index as u64);
+            Err(conflict(id, words))
+        }
+        None => Ok(()),
+    }
+}
+
+fn create(connection: &Connection, id: DocumentId, new: &NewDocument) -> Result<i64, StoreError> {
+    let sql = "insert into documents (id, workspace, creator, kind, title, created_at_ms, changed_at_ms)
          select ?1, workspaces.key, accounts.key, ?4, ?5, ?6, ?6
          from workspaces, accounts where workspaces.id = ?2 and accounts.id = ?3
-         returning key",
-    )
-    .bind(&id.as_bytes()[..])
-    .bind(&new.workspace.0.as_bytes()[..])
-    .bind(&new.creator.0.as_bytes()[..])
-    .bind(new.kind.as_deref())
-    .bind(&new.title)
-    .bind(new.created_at_ms)
-    .fetch_optional(connection)
-    .await?;
-    key.ok_or_else(|| conflict(id, "its workspace or its creator is not known to the store".into()))
+         returning key";
+    let values = params![
+        id.as_bytes(),
+        new.workspace.0,
+        new.creator.0,
+        new.kind,
+        new.title,
+        new.created_at_ms
+    ];
+    query::first(connection, sql, values, |row| Ok(row.get(0)?))?
+        .ok_or_else(|| conflict(id, "its workspace or its creator is not known to the store".into()))
 }
 
 fn conflict(id: DocumentId, what: String) -> StoreError {

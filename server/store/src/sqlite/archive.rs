@@ -4,40 +4,33 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fieldbook_core::id::DocumentId;
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, params};
 
 use super::codec::{decode_clock, decode_hashes, decode_heads, encode_clock, encode_hashes, encode_heads};
 use super::documents::find_key;
-use super::multi_row;
+use super::query;
 use super::writer::Writer;
 use crate::{Archive, ArchiveMeta, Placed, RetainedFrom, StoreError};
 
 /// Rows of the hash index that go into one transaction; appends by others go between.
 const INDEX_STEP: usize = 2000;
 
-pub(super) async fn read_meta(connection: &mut SqliteConnection, key: i64) -> Result<Option<ArchiveMeta>, StoreError> {
-    type Row = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>, Vec<u8>);
-    let row: Option<Row> = sqlx::query_as(
-        "select position, heads, clock, size, retained_position, retained_heads, admission_index
-         from archives where document = ?",
-    )
-    .bind(key)
-    .fetch_optional(connection)
-    .await?;
-    let Some((position, heads, clock, size, retained_position, retained_heads, index)) = row else {
-        return Ok(None);
-    };
-    Ok(Some(ArchiveMeta {
-        position: position.cast_unsigned(),
-        heads: decode_heads(&heads)?,
-        clock: decode_clock(&clock)?,
-        bytes: size.cast_unsigned(),
-        retained: RetainedFrom {
-            position: retained_position.cast_unsigned(),
-            heads: decode_hashes(&retained_heads)?,
-        },
-        index: index.into(),
-    }))
+pub(super) fn read_meta(connection: &Connection, key: i64) -> Result<Option<ArchiveMeta>, StoreError> {
+    let sql = "select position, heads, clock, size, retained_position, retained_heads, admission_index
+         from archives where document = ?";
+    query::first(connection, sql, [key], |row| {
+        Ok(ArchiveMeta {
+            position: row.get::<_, i64>(0)?.cast_unsigned(),
+            heads: decode_heads(&row.get::<_, Vec<u8>>(1)?)?,
+            clock: decode_clock(&row.get::<_, Vec<u8>>(2)?)?,
+            bytes: row.get::<_, i64>(3)?.cast_unsigned(),
+            retained: RetainedFrom {
+                position: row.get::<_, i64>(4)?.cast_unsigned(),
+                heads: decode_hashes(&row.get::<_, Vec<u8>>(5)?)?,
+            },
+            index: row.get::<_, Vec<u8>>(6)?.into(),
+        })
+    })
 }
 
 /// First the hash index, in steps; then, in one transaction, all the rest.
@@ -53,9 +46,7 @@ pub(super) async fn replace(
 
     let check = meta.clone();
     let unchanged = writer
-        .write(move |connection| {
-            Box::pin(async move { Ok(check_previous(connection, id, previous, &check).await?.is_some()) })
-        })
+        .write(move |connection| Ok(check_previous(connection, id, previous, &check)?.is_some()))
         .await?;
     if !unchanged {
         return Ok(());
@@ -65,15 +56,13 @@ pub(super) async fn replace(
         let added = added.clone();
         writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let step = &added[start..added.len().min(start + INDEX_STEP)];
-                    fill_index(connection, id, step).await
-                })
+                let step = &added[start..added.len().min(start + INDEX_STEP)];
+                fill_index(connection, id, step)
             })
             .await?;
     }
     writer
-        .write(move |connection| Box::pin(async move { swap(connection, id, previous, &meta, bytes).await }))
+        .write(move |connection| swap(connection, id, previous, &meta, &bytes))
         .await?;
     Ok(())
 }
@@ -111,16 +100,14 @@ fn check_shape(previous: u64, archive: &Archive) -> Result<(), String> {
 }
 
 /// The document's key, or `None` if this very archive is in place already: the caller did not hear of it.
-async fn check_previous(
-    connection: &mut SqliteConnection,
+fn check_previous(
+    connection: &Connection,
     id: DocumentId,
     previous: u64,
     meta: &ArchiveMeta,
 ) -> Result<Option<i64>, StoreError> {
-    let key = find_key(connection, id)
-        .await?
-        .ok_or_else(|| conflict(id, "there is no such document".into()))?;
-    let current = read_meta(connection, key).await?;
+    let key = existing_key(connection, id)?;
+    let current = read_meta(connection, key)?;
     let position = current.as_ref().map_or(0, |current| current.position);
     if current.as_ref() == Some(meta) {
         return Ok(None);
@@ -131,75 +118,68 @@ async fn check_previous(
     Ok(Some(key))
 }
 
-async fn fill_index(connection: &mut SqliteConnection, id: DocumentId, step: &[Placed]) -> Result<bool, StoreError> {
-    let key = find_key(connection, id)
-        .await?
-        .ok_or_else(|| conflict(id, "there is no such document".into()))?;
-    let insert = "insert into archived_changes (document, hash, position)";
+fn existing_key(connection: &Connection, id: DocumentId) -> Result<i64, StoreError> {
+    find_key(connection, id)?.ok_or_else(|| conflict(id, "there is no such document".into()))
+}
+
+fn fill_index(connection: &Connection, id: DocumentId, step: &[Placed]) -> Result<bool, StoreError> {
+    let key = existing_key(connection, id)?;
     // A row may be left of an attempt that did not come to its end.
-    let suffix = "on conflict (document, hash) do nothing";
-    multi_row::insert(connection, insert, suffix, step, |mut tuple, change| {
-        tuple
-            .push_bind(key)
-            .push_bind(change.hash.0.to_vec())
-            .push_bind(change.position.cast_signed());
-    })
-    .await?;
+    let sql = "insert into archived_changes (document, hash, position) values (?, ?, ?)
+         on conflict (document, hash) do nothing";
+    for change in step {
+        query::execute(
+            connection,
+            sql,
+            params![key, change.hash.0, change.position.cast_signed()],
+        )?;
+    }
     Ok(true)
 }
 
-async fn swap(
-    connection: &mut SqliteConnection,
+fn swap(
+    connection: &Connection,
     id: DocumentId,
     previous: u64,
     meta: &ArchiveMeta,
-    bytes: Bytes,
+    bytes: &Bytes,
 ) -> Result<bool, StoreError> {
-    let Some(key) = check_previous(connection, id, previous, meta).await? else {
+    let Some(key) = check_previous(connection, id, previous, meta)? else {
         return Ok(true);
     };
-    check_rows(connection, id, key, previous, meta).await?;
-    sqlx::query(
-        "insert or replace into archives
+    check_rows(connection, id, key, previous, meta)?;
+    let sql = "insert or replace into archives
              (document, position, heads, clock, size, retained_position, retained_heads, admission_index)
-         values (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(key)
-    .bind(meta.position.cast_signed())
-    .bind(encode_heads(&meta.heads))
-    .bind(encode_clock(&meta.clock))
-    .bind(meta.bytes.cast_signed())
-    .bind(meta.retained.position.cast_signed())
-    .bind(encode_hashes(&meta.retained.heads))
-    .bind(meta.index.as_ref())
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("insert or replace into archive_bytes (document, bytes) values (?, ?)")
-        .bind(key)
-        .bind(Vec::from(bytes))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("delete from changes where document = ? and position < ?")
-        .bind(key)
-        .bind(meta.retained.position.cast_signed())
-        .execute(&mut *connection)
-        .await?;
+         values (?, ?, ?, ?, ?, ?, ?, ?)";
+    let values = params![
+        key,
+        meta.position.cast_signed(),
+        encode_heads(&meta.heads),
+        encode_clock(&meta.clock),
+        meta.bytes.cast_signed(),
+        meta.retained.position.cast_signed(),
+        encode_hashes(&meta.retained.heads),
+        &meta.index[..],
+    ];
+    query::execute(connection, sql, values)?;
+    let sql = "insert or replace into archive_bytes (document, bytes) values (?, ?)";
+    query::execute(connection, sql, params![key, &bytes[..]])?;
+    let sql = "delete from changes where document = ? and position < ?";
+    query::execute(connection, sql, params![key, meta.retained.position.cast_signed()])?;
     Ok(true)
 }
 
 /// The archive must not reach beyond what is stored, nor promise retained rows that are gone.
-async fn check_rows(
-    connection: &mut SqliteConnection,
+fn check_rows(
+    connection: &Connection,
     id: DocumentId,
     key: i64,
     previous: u64,
     meta: &ArchiveMeta,
 ) -> Result<(), StoreError> {
-    let (first, last): (Option<i64>, Option<i64>) =
-        sqlx::query_as("select min(position), max(position) from changes where document = ?")
-            .bind(key)
-            .fetch_one(connection)
-            .await?;
+    let sql = "select min(position), max(position) from changes where document = ?";
+    let ends = query::first(connection, sql, [key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (first, last): (Option<i64>, Option<i64>) = ends.unwrap_or_default();
     let last = last.map_or(previous, i64::cast_unsigned);
     let first = first.map_or(last + 1, i64::cast_unsigned);
     if meta.position > last {

@@ -2,15 +2,14 @@
 
 use async_trait::async_trait;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
-use sqlx::SqliteConnection;
-use uuid::Uuid;
+use rusqlite::{Connection, Row, params};
 
-use super::SqliteStore;
 use super::accounts::{
-    AccountRow, insert_account, name_key, parse_account, parse_role, parse_workspace, role_number, select_account,
+    insert_account, name_key, parse_account, parse_role, parse_workspace, role_number, select_account,
 };
 use super::documents::parse_id;
 use super::error::damaged;
+use super::{SqliteStore, query};
 use crate::{Account, Directory, DocumentEntry, Invitation, SignInSession, StoreError, Workspace};
 
 #[async_trait]
@@ -21,12 +20,9 @@ impl Directory for SqliteStore {
         }
         let owned = name.to_owned();
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                // Another process may have been faster: then its secret stays.
-                let query = sqlx::query("insert or ignore into secrets (name, bytes) values (?, ?)");
-                query.bind(owned).bind(&fresh[..]).execute(connection).await?;
-                Ok(true)
-            })
+            // Another process may have been faster: then its secret stays.
+            let sql = "insert or ignore into secrets (name, bytes) values (?, ?)";
+            query::execute(connection, sql, params![owned, fresh])
         });
         write.await?;
         self.read_secret(name)
@@ -35,25 +31,17 @@ impl Directory for SqliteStore {
     }
 
     async fn first_workspace(&self) -> Result<Option<Workspace>, StoreError> {
-        let query = sqlx::query_as("select id, name from workspaces order by key limit 1");
-        query
-            .fetch_optional(&self.readers)
-            .await?
-            .map(parse_workspace)
-            .transpose()
+        let read = self.readers.read(|snapshot| {
+            let sql = "select id, name from workspaces order by key limit 1";
+            query::first(snapshot, sql, [], |row| parse_workspace(row, 0))
+        });
+        read.await
     }
 
     async fn create_workspace(&self, workspace: Workspace) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("insert into workspaces (id, name) values (?, ?)");
-                query
-                    .bind(&workspace.id.0.as_bytes()[..])
-                    .bind(workspace.name)
-                    .execute(connection)
-                    .await?;
-                Ok(true)
-            })
+            let sql = "insert into workspaces (id, name) values (?, ?)";
+            query::execute(connection, sql, params![workspace.id.0, workspace.name])
         });
         write.await.map(|_| ())
     }
@@ -61,129 +49,105 @@ impl Directory for SqliteStore {
     async fn rename_workspace(&self, id: WorkspaceId, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("update workspaces set name = ? where id = ?");
-                let updated = query.bind(name).bind(&id.0.as_bytes()[..]).execute(connection).await?;
-                Ok(updated.rows_affected() > 0)
-            })
+            let sql = "update workspaces set name = ? where id = ?";
+            query::execute(connection, sql, params![name, id.0])
         });
         found(write.await?, "workspace")
     }
 
     async fn count_sign_in_accounts(&self) -> Result<u64, StoreError> {
-        let query = sqlx::query_scalar("select count(*) from accounts where password_hash is not null");
-        let count: i64 = query.fetch_one(&self.readers).await?;
-        Ok(count.cast_unsigned())
+        let read = self.readers.read(|snapshot| {
+            let sql = "select count(*) from accounts where password_hash is not null";
+            query::number(snapshot, sql, [])
+        });
+        Ok(read.await?.cast_unsigned())
     }
 
     async fn create_account(&self, account: Account) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
-            Box::pin(async move { insert_account(connection, &account).await.map(|()| true) })
-        });
+        let write = self
+            .writer
+            .write(move |connection| insert_account(connection, &account).map(|()| true));
         write.await.map(|_| ())
     }
 
     async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let query = sqlx::query_as::<_, AccountRow>(select_account!("where name_key = ?")).bind(name_key(name));
-        query
-            .fetch_optional(&self.readers)
-            .await?
-            .map(parse_account)
-            .transpose()
+        let key = name_key(name);
+        let read = self
+            .readers
+            .read(move |snapshot| query::first(snapshot, select_account!("where name_key = ?"), [key], parse_account));
+        read.await
     }
 
     async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError> {
-        let query = sqlx::query_as::<_, AccountRow>(select_account!("where accounts.id = ?"));
-        query
-            .bind(&id.0.as_bytes()[..])
-            .fetch_optional(&self.readers)
-            .await?
-            .map(parse_account)
-            .transpose()
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_account!("where accounts.id = ?");
+            query::first(snapshot, sql, [id.0], parse_account)
+        });
+        read.await
     }
 
     async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("delete from sessions where expires_at_ms <= ?");
-                query.bind(now_ms).execute(&mut *connection).await?;
-                let query = sqlx::query(
-                    "insert into sessions (secret_hash, account, expires_at_ms)
-                     select ?, key, ? from accounts where id = ?",
-                );
-                let query = query.bind(&session.secret_hash[..]).bind(session.expires_at_ms);
-                let inserted = query.bind(&session.user.0.as_bytes()[..]).execute(connection).await?;
-                Ok(inserted.rows_affected() > 0)
-            })
+            let sql = "delete from sessions where expires_at_ms <= ?";
+            query::execute(connection, sql, [now_ms])?;
+            let sql = "insert into sessions (secret_hash, account, expires_at_ms)
+                 select ?, key, ? from accounts where id = ?";
+            let values = params![session.secret_hash, session.expires_at_ms, session.user.0];
+            query::execute(connection, sql, values)
         });
         found(write.await?, "account")
     }
 
     async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError> {
-        let query = sqlx::query_as::<_, AccountRow>(select_account!(
-            "join sessions on sessions.account = accounts.key where secret_hash = ? and expires_at_ms > ?"
-        ));
-        let row = query
-            .bind(&secret_hash[..])
-            .bind(now_ms)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.map(parse_account).transpose()
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_account!(
+                "join sessions on sessions.account = accounts.key where secret_hash = ? and expires_at_ms > ?"
+            );
+            query::first(snapshot, sql, params![secret_hash, now_ms], parse_account)
+        });
+        read.await
     }
 
     async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("delete from sessions where secret_hash = ?");
-                query.bind(&secret_hash[..]).execute(connection).await?;
-                Ok(true)
-            })
+            let sql = "delete from sessions where secret_hash = ?";
+            query::execute(connection, sql, [secret_hash])
         });
         write.await.map(|_| ())
     }
 
     async fn create_invitation(&self, invitation: Invitation, now_ms: i64) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("delete from invitations where expires_at_ms <= ?");
-                query.bind(now_ms).execute(&mut *connection).await?;
-                let query = sqlx::query(
-                    "insert into invitations (secret_hash, workspace, role, expires_at_ms)
-                     select ?, key, ?, ? from workspaces where id = ?",
-                );
-                let query = query
-                    .bind(&invitation.secret_hash[..])
-                    .bind(role_number(invitation.role));
-                let query = query
-                    .bind(invitation.expires_at_ms)
-                    .bind(&invitation.workspace.id.0.as_bytes()[..]);
-                Ok(query.execute(connection).await?.rows_affected() > 0)
-            })
+            let sql = "delete from invitations where expires_at_ms <= ?";
+            query::execute(connection, sql, [now_ms])?;
+            let sql = "insert into invitations (secret_hash, workspace, role, expires_at_ms)
+                 select ?, key, ?, ? from workspaces where id = ?";
+            let values = params![
+                invitation.secret_hash,
+                role_number(invitation.role),
+                invitation.expires_at_ms,
+                invitation.workspace.id.0
+            ];
+            query::execute(connection, sql, values)
         });
         found(write.await?, "workspace")
     }
 
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError> {
-        let query = sqlx::query_as::<_, (Vec<u8>, String, i64, i64)>(
-            "select workspaces.id, workspaces.name, role, expires_at_ms from invitations
-             join workspaces on workspaces.key = invitations.workspace
-             where secret_hash = ? and expires_at_ms > ?",
-        );
-        let row = query
-            .bind(&secret_hash[..])
-            .bind(now_ms)
-            .fetch_optional(&self.readers)
-            .await?;
-        let Some((workspace, name, role, expires_at_ms)) = row else {
-            return Ok(None);
-        };
-        let (workspace, role) = (parse_workspace((workspace, name))?, parse_role(role)?);
-        Ok(Some(Invitation {
-            secret_hash,
-            workspace,
-            role,
-            expires_at_ms,
-        }))
+        let read = self.readers.read(move |snapshot| {
+            let sql = "select workspaces.id, workspaces.name, role, expires_at_ms from invitations
+                 join workspaces on workspaces.key = invitations.workspace
+                 where secret_hash = ? and expires_at_ms > ?";
+            query::first(snapshot, sql, params![secret_hash, now_ms], |row| {
+                Ok(Invitation {
+                    secret_hash,
+                    workspace: parse_workspace(row, 0)?,
+                    role: parse_role(row.get(2)?)?,
+                    expires_at_ms: row.get(3)?,
+                })
+            })
+        });
+        read.await
     }
 
     async fn accept_invitation(
@@ -194,44 +158,33 @@ impl Directory for SqliteStore {
     ) -> Result<bool, StoreError> {
         let write = self
             .writer
-            .write(move |connection| Box::pin(async move { accept(connection, secret_hash, &account, now_ms).await }));
+            .write(move |connection| accept(connection, secret_hash, &account, now_ms));
         write.await
     }
 
     async fn list_documents(&self, workspace: WorkspaceId, archived: bool) -> Result<Vec<DocumentEntry>, StoreError> {
-        let query = sqlx::query_as::<_, EntryRow>(select_entry!(
-            "where workspaces.id = ? and (archived_at_ms is not null) = ?
-             order by changed_at_ms desc, documents.key desc"
-        ));
-        let rows = query
-            .bind(&workspace.0.as_bytes()[..])
-            .bind(archived)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.into_iter().map(parse_entry).collect()
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_entry!(
+                "where workspaces.id = ? and (archived_at_ms is not null) = ?
+                 order by changed_at_ms desc, documents.key desc"
+            );
+            query::all(snapshot, sql, params![workspace.0, archived], parse_entry)
+        });
+        read.await
     }
 
     async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError> {
-        let query = sqlx::query_as::<_, EntryRow>(select_entry!("where documents.id = ?"));
-        query
-            .bind(&id.as_bytes()[..])
-            .fetch_optional(&self.readers)
-            .await?
-            .map(parse_entry)
-            .transpose()
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_entry!("where documents.id = ?");
+            query::first(snapshot, sql, [id.as_bytes()], parse_entry)
+        });
+        read.await
     }
 
     async fn set_archived(&self, id: DocumentId, archived_at_ms: Option<i64>) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query("update documents set archived_at_ms = ? where id = ?");
-                let updated = query
-                    .bind(archived_at_ms)
-                    .bind(&id.as_bytes()[..])
-                    .execute(connection)
-                    .await?;
-                Ok(updated.rows_affected() > 0)
-            })
+            let sql = "update documents set archived_at_ms = ? where id = ?";
+            query::execute(connection, sql, params![archived_at_ms, id.as_bytes()])
         });
         found(write.await?, "document")
     }
@@ -239,12 +192,8 @@ impl Directory for SqliteStore {
     async fn set_summary(&self, id: DocumentId, title: Option<&str>, changed_at_ms: i64) -> Result<(), StoreError> {
         let title = title.map(str::to_owned);
         let write = self.writer.write(move |connection| {
-            Box::pin(async move {
-                let query =
-                    sqlx::query("update documents set title = coalesce(?, title), changed_at_ms = ? where id = ?");
-                let query = query.bind(title).bind(changed_at_ms).bind(&id.as_bytes()[..]);
-                Ok(query.execute(connection).await?.rows_affected() > 0)
-            })
+            let sql = "update documents set title = coalesce(?, title), changed_at_ms = ? where id = ?";
+            query::execute(connection, sql, params![title, changed_at_ms, id.as_bytes()])
         });
         found(write.await?, "document")
     }
@@ -252,11 +201,12 @@ impl Directory for SqliteStore {
 
 impl SqliteStore {
     async fn read_secret(&self, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
-        let query = sqlx::query_scalar::<_, Vec<u8>>("select bytes from secrets where name = ?").bind(name);
-        let bytes = query.fetch_optional(&self.readers).await?;
-        bytes
-            .map(|bytes| bytes.try_into().map_err(|_| damaged("a secret")))
-            .transpose()
+        let name = name.to_owned();
+        let read = self.readers.read(move |snapshot| {
+            let sql = "select bytes from secrets where name = ?";
+            query::first(snapshot, sql, [name], |row| Ok(row.get(0)?))
+        });
+        read.await
     }
 }
 
@@ -269,34 +219,25 @@ fn found(found: bool, what: &str) -> Result<(), StoreError> {
 }
 
 /// An error undoes all of it, so that a name that is taken leaves the invitation good.
-async fn accept(
-    connection: &mut SqliteConnection,
-    secret_hash: [u8; 32],
-    account: &Account,
-    now_ms: i64,
-) -> Result<bool, StoreError> {
-    let query = sqlx::query_as::<_, (Vec<u8>, i64)>(
-        "delete from invitations where secret_hash = ? and expires_at_ms > ?
-         returning (select id from workspaces where key = workspace), role",
-    );
-    let used = query
-        .bind(&secret_hash[..])
-        .bind(now_ms)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some((workspace, role)) = used else {
+fn accept(connection: &Connection, secret_hash: [u8; 32], account: &Account, now_ms: i64) -> Result<bool, StoreError> {
+    let sql = "delete from invitations where secret_hash = ? and expires_at_ms > ?
+         returning (select id from workspaces where key = workspace), role";
+    let used = query::first(connection, sql, params![secret_hash, now_ms], |row| {
+        Ok((WorkspaceId(row.get(0)?), parse_role(row.get(1)?)?))
+    })?;
+    let Some(used) = used else {
         return Ok(false);
     };
-    if workspace != account.workspace.id.0.as_bytes() || parse_role(role)? != account.role {
+    if used != (account.workspace.id, account.role) {
         return Err(StoreError::Conflict(
             "the invitation is for another workspace or role".into(),
         ));
     }
-    insert_account(connection, account).await?;
+    insert_account(connection, account)?;
     Ok(true)
 }
 
-/// The columns of [`EntryRow`].
+/// The columns that [`parse_entry`] takes.
 macro_rules! select_entry {
     ($rest:literal) => {
         concat!(
@@ -311,18 +252,15 @@ macro_rules! select_entry {
 }
 use select_entry;
 
-type EntryRow = (Vec<u8>, Vec<u8>, Option<String>, String, String, i64, i64, Option<i64>);
-
-fn parse_entry(row: EntryRow) -> Result<DocumentEntry, StoreError> {
-    let (id, workspace, kind, title, created_by, created_at_ms, changed_at_ms, archived_at_ms) = row;
+fn parse_entry(row: &Row<'_>) -> Result<DocumentEntry, StoreError> {
     Ok(DocumentEntry {
-        id: parse_id(id)?,
-        workspace: WorkspaceId(Uuid::from_slice(&workspace).map_err(damaged)?),
-        kind,
-        title,
-        created_by,
-        created_at_ms,
-        changed_at_ms,
-        archived_at_ms,
+        id: parse_id(row)?,
+        workspace: WorkspaceId(row.get(1)?),
+        kind: row.get(2)?,
+        title: row.get(3)?,
+        created_by: row.get(4)?,
+        created_at_ms: row.get(5)?,
+        changed_at_ms: row.get(6)?,
+        archived_at_ms: row.get(7)?,
     })
 }

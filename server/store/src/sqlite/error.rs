@@ -1,33 +1,38 @@
 //! What SQLite says, in the store's words.
 
-use sqlx::error::ErrorKind;
+use rusqlite::{Error, ErrorCode};
 
 use crate::StoreError;
 
-const SQLITE_IOERR: i32 = 10;
-const SQLITE_CORRUPT: i32 = 11;
-const SQLITE_FULL: i32 = 13;
-const SQLITE_NOTADB: i32 = 26;
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
         match &error {
-            sqlx::Error::Database(database) if database.kind() != ErrorKind::Other => Self::Conflict(error.to_string()),
+            // Columns of another kind than this crate writes.
+            Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) => damaged(error),
+            _ if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Self::Conflict(error.to_string()),
             _ => Self::Unavailable(in_words(&error)),
         }
     }
 }
 
+impl StoreError {
+    /// What to tell each caller of a batch; the variant's own words are added again by its `Display`.
+    pub(super) fn to_reason(&self) -> String {
+        match self {
+            Self::Unavailable(reason) | Self::Conflict(reason) => reason.clone(),
+            Self::Taken(name) => format!("{name} is taken"),
+        }
+    }
+}
+
 /// Damage too is "not available": edits wait on their authors' devices until the file is restored.
-fn in_words(error: &sqlx::Error) -> String {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // The low byte is the kind, the rest says more precisely where.
-    match code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff) {
-        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
+pub(super) fn in_words(error: &Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             format!("the database file is damaged, restore it from a backup: {error}")
         }
-        Some(SQLITE_IOERR) => format!("the disk cannot be read or written: {error}"),
-        Some(SQLITE_FULL) => format!("the disk is full: {error}"),
+        Some(ErrorCode::SystemIoFailure) => format!("the disk cannot be read or written: {error}"),
+        Some(ErrorCode::DiskFull) => format!("the disk is full: {error}"),
         _ => error.to_string(),
     }
 }
@@ -35,4 +40,8 @@ fn in_words(error: &sqlx::Error) -> String {
 /// For rows that no version of this crate writes.
 pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("the database is damaged, restore it from a backup: {what}"))
+}
+
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("the store has been closed".into())
 }

@@ -1,9 +1,10 @@
 //! The embedded store: one SQLite file in the data folder.
 //!
-//! Reads go through a pool of connections. All writes of this process go through one task that owns the only
-//! connection that writes, and that commits what many callers have waiting in one transaction (*group commit*): the
-//! price of a commit is one `fsync`, and it is paid once for all of them. Other processes (`fieldbook token` while the
-//! server runs) take turns with it by SQLite's own lock, for which each waits up to [`SqliteOptions::busy_timeout`].
+//! All writes of this process go through one thread that owns the only connection that writes, and that commits what
+//! many callers have waiting in one transaction (*group commit*): the price of a commit is one `fsync`, and it is paid
+//! once for all of them. Reads have connections of their own, on tokio's threads for what blocks. Other processes
+//! (`fieldbook token` while the server runs) take turns with the writer by SQLite's own lock, for which each waits up to
+//! [`SqliteOptions::busy_timeout`].
 
 mod accounts;
 mod append;
@@ -12,8 +13,10 @@ mod codec;
 mod directory;
 mod documents;
 mod error;
-mod multi_row;
+mod migrations;
 mod open;
+mod query;
+mod readers;
 mod recovery;
 mod writer;
 
@@ -22,9 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::SqlitePool;
-
 use crate::StoreError;
+use open::Opened;
+use readers::Readers;
 use writer::Writer;
 
 /// How the database is opened. The defaults are meant for production.
@@ -84,7 +87,7 @@ struct Counters {
 /// Documents and accounts in one SQLite file. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    readers: SqlitePool,
+    readers: Readers,
     writer: Writer,
     counters: Arc<Counters>,
 }
@@ -96,14 +99,23 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the file cannot be opened, or was written by a newer version of Fieldbook.
     pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
-        let opened = open::open(path, &options).await?;
-        let counters = Arc::new(Counters::default());
-        let writer = Writer::start(opened.writing, &options, counters.clone());
-        Ok(Self {
-            readers: opened.readers,
-            writer,
-            counters,
-        })
+        let path = path.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let Opened {
+                database,
+                reader,
+                writer,
+            } = open::open(&path, options)?;
+            let counters = Arc::new(Counters::default());
+            Ok(Self {
+                readers: Readers::new(reader, database.clone()),
+                writer: Writer::start(writer, database, counters.clone())?,
+                counters,
+            })
+        });
+        opening
+            .await
+            .map_err(|error| StoreError::Unavailable(format!("the database was not opened: {error}")))?
     }
 
     /// Finishes the writes that wait and closes the file. Later calls are [`StoreError::Unavailable`].

@@ -2,32 +2,61 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{SqliteOptions, recovery};
+use super::query::MOST_PREPARED;
+use super::{SqliteOptions, migrations, recovery};
 use crate::StoreError;
 
+/// Why a database cannot be opened.
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 pub(super) struct Opened {
-    pub(super) readers: SqlitePool,
-    pub(super) writing: Writing,
+    pub(super) database: Database,
+    pub(super) reader: Connection,
+    pub(super) writer: Connection,
 }
 
-/// What the writer needs.
-pub(super) struct Writing {
-    pub(super) connection: SqliteConnection,
-    /// To connect again after a failure.
-    pub(super) reconnect: SqliteConnectOptions,
-    pub(super) file: Identity,
+/// A file that was opened once, and how to connect to it.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    path: PathBuf,
+    options: SqliteOptions,
+    identity: Identity,
+}
+
+impl Database {
+    pub(super) fn options(&self) -> &SqliteOptions {
+        &self.options
+    }
+
+    pub(super) fn connect_writer(&self) -> rusqlite::Result<Connection> {
+        connect(&self.path, &self.options)
+    }
+
+    pub(super) fn connect_reader(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect_writer()?;
+        connection.execute_batch("pragma query_only = on")?;
+        Ok(connection)
+    }
+
+    /// Fails when the path means another file now, or none.
+    pub(super) fn check_in_place(&self) -> Result<(), String> {
+        match Identity::of(&self.path) {
+            Ok(now) if now == self.identity => Ok(()),
+            Ok(_) => Err("the database file was replaced while it was open: restart the server".into()),
+            Err(error) => Err(format!("the database file is gone from its place: {error}")),
+        }
+    }
 }
 
 /// Which file the path meant when it was opened. SQLite goes on writing, without an error, to a file that was deleted or
 /// moved away.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity {
     device_and_inode: Option<(u64, u64)>,
 }
 
@@ -46,70 +75,58 @@ impl Identity {
     fn of(_path: &Path) -> std::io::Result<Self> {
         Ok(Self { device_and_inode: None })
     }
-
-    /// Fails when the path means another file now, or none.
-    pub(super) fn check(&self, path: &Path) -> Result<(), String> {
-        match Self::of(path) {
-            Ok(now) if now == *self => Ok(()),
-            Ok(_) => Err("the database file was replaced while it was open: restart the server".into()),
-            Err(error) => Err(format!("the database file is gone from its place: {error}")),
-        }
-    }
 }
 
-pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
-    let folder = create(path).map_err(|error| cannot_open(path, &error))?;
+/// Blocks: on the disk, and on other processes that open the same file.
+pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Opened, StoreError> {
+    try_open(path, options)
+        .map_err(|failure| StoreError::Unavailable(format!("cannot open the database {}: {failure}", path.display())))
+}
+
+fn try_open(path: &Path, options: SqliteOptions) -> Result<Opened, Failure> {
+    let folder = create(path)?;
     // Two processes that make the same database would meet in the middle of it.
-    lock(&folder, options.busy_timeout)
-        .await
-        .map_err(|error| cannot_open(path, &error))?;
+    lock(&folder, options.busy_timeout)?;
 
-    let reconnect = connect_options(path, options);
-    let mut connection = reconnect.connect().await.map_err(|error| cannot_open(path, &error))?;
+    let mut writer = connect(path, &options)?;
     // Before anybody sees it.
-    recovery::make_durable(&mut connection, path)
-        .await
-        .map_err(|error| cannot_open(path, &error))?;
-    sqlx::migrate!("./migrations")
-        .run_direct(None, &mut connection, false)
-        .await
-        .map_err(|error| cannot_open(path, &error))?;
+    recovery::make_durable(&mut writer, path)?;
+    migrations::run(&mut writer)?;
 
-    let readers = SqlitePoolOptions::new()
-        .max_connections(options.read_connections)
-        .acquire_timeout(Duration::from_secs(30))
-        // One stays open: after the last was closed the log would be read anew, with what a failed sync left in it.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(connect_options(path, options).pragma("query_only", "on"))
-        .await
-        .map_err(|error| cannot_open(path, &error))?;
-    let file = Identity::of(path).map_err(|error| cannot_open(path, &error))?;
-    let writing = Writing {
-        connection,
-        reconnect,
-        file,
+    let database = Database {
+        path: path.to_owned(),
+        options,
+        identity: Identity::of(path)?,
     };
-    Ok(Opened { readers, writing })
+    let reader = database.connect_reader()?;
+    Ok(Opened {
+        database,
+        reader,
+        writer,
+    })
 }
 
-fn connect_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
-    let connect = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(options.busy_timeout)
-        .journal_mode(SqliteJournalMode::Wal)
-        // Every commit is synced to the disk before anybody hears of it.
-        .synchronous(SqliteSynchronous::Full)
-        // On macOS a sync reaches the platters only if asked to; elsewhere this changes nothing.
-        .pragma("fullfsync", "on")
-        .foreign_keys(true)
-        .pragma("journal_size_limit", options.log_bytes.to_string())
-        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
-        .disable_statement_logging();
-    match options.max_pages {
-        Some(pages) => connect.pragma("max_page_count", pages.to_string()),
-        None => connect,
+fn connect(path: &Path, options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    // Nothing is made here, and a path is a path, not a URI.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(MOST_PREPARED);
+    connection.busy_timeout(options.busy_timeout)?;
+    // Every commit is synced to the disk before anybody hears of it. On macOS a sync reaches the platters only if asked
+    // to; elsewhere `fullfsync` changes nothing.
+    connection.execute_batch(&format!(
+        "pragma journal_mode = wal;
+         pragma synchronous = full;
+         pragma fullfsync = on;
+         pragma foreign_keys = on;
+         pragma journal_size_limit = {};
+         pragma wal_autocheckpoint = {};",
+        options.log_bytes, options.checkpoint_pages
+    ))?;
+    if let Some(pages) = options.max_pages {
+        connection.execute_batch(&format!("pragma max_page_count = {pages}"))?;
     }
+    Ok(connection)
 }
 
 /// Makes what is missing, readable by nobody else. An existing file is not opened here: closing it again would drop the
@@ -166,12 +183,12 @@ fn create_file(path: &Path) -> std::io::Result<File> {
 }
 
 /// Locks the folder until `folder` is dropped. A file system without such locks is used without.
-async fn lock(folder: &File, patience: Duration) -> std::io::Result<()> {
+fn lock(folder: &File, patience: Duration) -> std::io::Result<()> {
     let end = Instant::now() + patience;
     loop {
         match folder.try_lock() {
             Err(std::fs::TryLockError::WouldBlock) if Instant::now() < end => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                std::thread::sleep(Duration::from_millis(20));
             }
             Err(std::fs::TryLockError::WouldBlock) => {
                 return Err(std::io::Error::other(
@@ -181,8 +198,4 @@ async fn lock(folder: &File, patience: Duration) -> std::io::Result<()> {
             Ok(()) | Err(std::fs::TryLockError::Error(_)) => return Ok(()),
         }
     }
-}
-
-fn cannot_open(path: &Path, error: &dyn std::error::Error) -> StoreError {
-    StoreError::Unavailable(format!("cannot open the database {}: {error}", path.display()))
 }

@@ -4,7 +4,9 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open::Failure;
 
 const PORTION_BYTES: usize = 1 << 20;
 
@@ -16,11 +18,11 @@ const PORTION_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// The lock is held by others for too long, or the disk still fails.
-pub(super) async fn make_durable(connection: &mut SqliteConnection, database: &Path) -> Result<(), sqlx::Error> {
+pub(super) fn make_durable(connection: &mut Connection, database: &Path) -> Result<(), Failure> {
     // Nobody writes to the log while this is held.
-    let lock = connection.begin_with("begin immediate").await?;
+    let lock = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write_again(&log_of(database))?;
-    lock.rollback().await
+    Ok(lock.rollback()?)
 }
 
 fn log_of(database: &Path) -> PathBuf {

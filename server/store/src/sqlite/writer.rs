@@ -1,64 +1,56 @@
-//! The one task that writes.
+//! The one thread that writes.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use rusqlite::{Connection, Savepoint, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Counters;
 use super::append::{Append, Ledger};
-use super::open::{Identity, Writing};
-use super::{Counters, SqliteOptions};
+use super::error::{closed, in_words};
+use super::open::Database;
 use crate::StoreError;
 
 /// One transaction takes at most this many writes.
 const BATCH_WRITES: usize = 512;
 
-type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 /// What a job says: whether it found what it wanted to change, where that is a question.
 type Done = Result<bool, StoreError>;
-/// A write other than an append. It runs in a savepoint: when it fails, what it did is undone, and nothing else.
-type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Done> + Send>;
+/// A write other than an append. When it fails, what it did is undone, and nothing else.
+type Job = Box<dyn FnOnce(&Savepoint<'_>) -> Done + Send>;
 
-/// Hands writes to the task. Clones share it; it ends when the last one is dropped.
+/// Hands writes to the thread. Clones share it; it ends when the last one is dropped and nothing waits any more.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     requests: mpsc::Sender<Request>,
 }
 
 impl Writer {
-    pub(super) fn start(writing: Writing, options: &SqliteOptions, counters: Arc<Counters>) -> Self {
-        let (requests, waiting) = mpsc::channel(options.write_queue.max(1));
-        let Writing {
-            connection,
-            reconnect,
-            file,
-        } = writing;
-        let ledger = Ledger::default();
-        let batch_bytes = options.batch_bytes;
-        let task = Task {
+    pub(super) fn start(
+        connection: Connection,
+        database: Database,
+        counters: Arc<Counters>,
+    ) -> Result<Self, StoreError> {
+        let (requests, waiting) = mpsc::channel(database.options().write_queue.max(1));
+        let worker = Worker {
             connection: Some(connection),
-            reconnect,
-            file,
-            ledger,
-            batch_bytes,
+            database,
+            ledger: Ledger::default(),
             counters,
         };
-        tokio::spawn(task.run(waiting));
-        Self { requests }
+        std::thread::Builder::new()
+            .name("fieldbook-store".into())
+            .spawn(move || worker.run(waiting))
+            .map_err(|error| StoreError::Unavailable(format!("the thread that writes cannot be started: {error}")))?;
+        Ok(Self { requests })
     }
 
     pub(super) async fn append(&self, append: Append) -> Result<(), StoreError> {
         self.submit(Work::Append(append)).await.map(|_| ())
     }
 
-    pub(super) async fn write<J>(&self, job: J) -> Done
-    where
-        J: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Done> + Send + 'static,
-    {
+    pub(super) async fn write(&self, job: impl FnOnce(&Savepoint<'_>) -> Done + Send + 'static) -> Done {
         self.submit(Work::Job(Box::new(job))).await
     }
 
@@ -72,10 +64,6 @@ impl Writer {
         self.requests.send(Request { work, done }).await.map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the store has been closed".into())
 }
 
 #[derive(Debug)]
@@ -109,31 +97,29 @@ impl std::fmt::Debug for Work {
     }
 }
 
-struct Task {
+struct Worker {
     /// `None` after a failure: the next batch connects anew.
-    connection: Option<SqliteConnection>,
-    reconnect: SqliteConnectOptions,
-    file: Identity,
+    connection: Option<Connection>,
+    database: Database,
     ledger: Ledger,
-    batch_bytes: usize,
     counters: Arc<Counters>,
 }
 
-impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
+impl Worker {
+    fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(BATCH_WRITES);
         let mut closer = None;
         // While a batch is committed, the next one gathers in the channel.
-        while closer.is_none() && waiting.recv_many(&mut requests, BATCH_WRITES).await > 0 {
+        while closer.is_none() && waiting.blocking_recv_many(&mut requests, BATCH_WRITES) > 0 {
             let mut requests = requests.drain(..).peekable();
             while requests.peek().is_some() && closer.is_none() {
                 let (batch, close) = self.take_batch(&mut requests);
-                self.perform(batch).await;
+                self.perform(batch);
                 closer = close;
             }
         }
         if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
+            && let Err((_, error)) = connection.close()
         {
             tracing::warn!(%error, "the database was not closed cleanly; nothing is lost, its log is read at the next start");
         }
@@ -154,7 +140,7 @@ impl Task {
             }
             bytes += request.work.bytes();
             batch.push(request);
-            if bytes >= self.batch_bytes {
+            if bytes >= self.database.options().batch_bytes {
                 break;
             }
         }
@@ -162,14 +148,14 @@ impl Task {
     }
 
     /// Commits a batch and tells each caller what became of theirs: after the commit, never before.
-    async fn perform(&mut self, batch: Vec<Request>) {
+    fn perform(&mut self, batch: Vec<Request>) {
         if batch.is_empty() {
             return;
         }
         let changes_before = self.ledger.appended();
         let (work, callers): (Vec<_>, Vec<_>) = batch.into_iter().map(|request| (request.work, request.done)).unzip();
-        let count = |counter: &std::sync::atomic::AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
-        match self.transact(work).await {
+        let count = |counter: &AtomicU64, by: u64| counter.fetch_add(by, Ordering::Relaxed);
+        match self.transact(work) {
             Ok(outcomes) => {
                 count(&self.counters.commits, 1);
                 count(&self.counters.writes, callers.len() as u64);
@@ -193,67 +179,26 @@ impl Task {
     }
 
     /// The outer error fails the whole batch, the inner ones one write each.
-    async fn transact(&mut self, batch: Vec<Work>) -> Result<Vec<Done>, String> {
-        self.file.check(self.reconnect.get_filename())?;
+    fn transact(&mut self, batch: Vec<Work>) -> Result<Vec<Done>, String> {
+        self.database.check_in_place()?;
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(
-                self.reconnect
-                    .connect()
-                    .await
-                    .map_err(|error| StoreError::from(error).to_reason())?,
-            ),
+            none => none.insert(self.database.connect_writer().map_err(|error| in_words(&error))?),
         };
-        let ledger = &mut self.ledger;
-        let outcomes = if batch.iter().all(|work| matches!(work, Work::Append(_))) {
-            transact_appends(connection, ledger, batch).await
-        } else {
-            transact_all(connection, ledger, batch).await
-        };
-        outcomes.map_err(|error| error.to_reason())
+        commit(connection, &mut self.ledger, batch).map_err(|error| error.to_reason())
     }
 }
 
-/// Keys being typed and nothing else: most batches. Each statement is a step of the database's own thread, and each step
-/// wakes two threads, so there are two: begin and look, insert and commit. On an error the connection is to be closed.
-async fn transact_appends(
-    connection: &mut SqliteConnection,
-    ledger: &mut Ledger,
-    batch: Vec<Work>,
-) -> Result<Vec<Done>, StoreError> {
-    ledger.begin_appends(connection).await?;
-    let outcomes = take_all(connection, ledger, batch).await?;
-    ledger.commit_appends(connection).await?;
-    Ok(outcomes)
-}
-
-async fn transact_all(
-    connection: &mut SqliteConnection,
-    ledger: &mut Ledger,
-    batch: Vec<Work>,
-) -> Result<Vec<Done>, StoreError> {
+/// On an error the connection is to be closed.
+fn commit(connection: &mut Connection, ledger: &mut Ledger, batch: Vec<Work>) -> Result<Vec<Done>, StoreError> {
     // IMMEDIATE: the lock is taken now, so that what we read is still true when we write.
-    let mut transaction = connection.begin_with("begin immediate").await?;
-    ledger.begin(&mut transaction).await?;
-    let outcomes = take_all(&mut transaction, ledger, batch).await?;
-    ledger.flush(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(outcomes)
-}
-
-async fn take_all(
-    connection: &mut SqliteConnection,
-    ledger: &mut Ledger,
-    batch: Vec<Work>,
-) -> Result<Vec<Done>, StoreError> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    ledger.begin(&transaction)?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for work in batch {
         let outcome = match work {
-            Work::Append(append) => ledger.append(connection, append).await.map(|()| true),
-            Work::Job(job) => {
-                ledger.flush(connection).await?;
-                run_job(connection, job).await
-            }
+            Work::Append(append) => ledger.append(&transaction, append).map(|()| true),
+            Work::Job(job) => run_job(&mut transaction, job),
             Work::Close => Ok(true),
         };
         if let Err(StoreError::Unavailable(_)) = outcome {
@@ -261,25 +206,16 @@ async fn take_all(
         }
         outcomes.push(outcome);
     }
+    transaction.commit()?;
     Ok(outcomes)
 }
 
-async fn run_job(connection: &mut SqliteConnection, job: Job) -> Done {
-    let mut savepoint = connection.begin().await?;
-    let outcome = job(&mut savepoint).await;
+fn run_job(transaction: &mut Transaction<'_>, job: Job) -> Done {
+    let savepoint = transaction.savepoint()?;
+    let outcome = job(&savepoint);
     match outcome {
-        Ok(_) => savepoint.commit().await?,
-        Err(_) => savepoint.rollback().await?,
+        Ok(_) => savepoint.commit()?,
+        Err(_) => savepoint.finish()?,
     }
     outcome
-}
-
-impl StoreError {
-    /// What to tell each caller of a batch; the variant's own words are added again by its `Display`.
-    fn to_reason(&self) -> String {
-        match self {
-            Self::Unavailable(reason) | Self::Conflict(reason) => reason.clone(),
-            Self::Taken(name) => format!("{name} is taken"),
-        }
-    }
 }

@@ -32,7 +32,7 @@ use tempfile::TempDir;
 /// Cuts between two syncs that are tried, besides those at each sync.
 const CUTS_BETWEEN: usize = 150;
 
-/// The same number gives the same operations and the same cuts.
+/// The same number gives the same calls; which of them share a commit is up to the writer's thread.
 fn seed() -> u64 {
     given_seed().unwrap_or(1)
 }

@@ -9,7 +9,7 @@ use fieldbook_core::id::DocumentId;
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use fieldbook_store::{Archive, Directory, DocumentStore, StoreError};
 use futures_util::future::join_all;
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use crate::disk::Disk;
@@ -141,7 +141,12 @@ impl Office {
         let outcome = self.inspect_store(&store, cut).await;
         store.close().await;
         outcome?;
-        check_integrity(&root.join(DATABASE)).await
+        let complaints = check_integrity(&root.join(DATABASE)).map_err(words)?;
+        if complaints.is_empty() {
+            Ok(())
+        } else {
+            Err(complaints.join("; "))
+        }
     }
 
     /// What a store shows of each document.
@@ -364,19 +369,16 @@ async fn read_title(store: &SqliteStore, id: DocumentId) -> Result<u64, String> 
     }
 }
 
-async fn check_integrity(database: &Path) -> Result<(), String> {
-    let url = format!("sqlite://{}", database.display());
-    let mut connection = SqliteConnection::connect(&url).await.map_err(words)?;
+fn check_integrity(database: &Path) -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut complaints = Vec::new();
     for pragma in ["pragma integrity_check", "pragma foreign_key_check"] {
-        let complaints: Vec<String> = sqlx::query_scalar(pragma)
-            .fetch_all(&mut connection)
-            .await
-            .map_err(words)?;
-        if !complaints.iter().all(|complaint| complaint == "ok") {
-            return Err(complaints.join("; "));
-        }
+        let mut statement = connection.prepare(pragma)?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        complaints.extend(rows.collect::<rusqlite::Result<Vec<String>>>()?);
     }
-    connection.close().await.map_err(words)
+    complaints.retain(|complaint| complaint != "ok");
+    Ok(complaints)
 }
 
 fn words(error: impl std::fmt::Display) -> String {

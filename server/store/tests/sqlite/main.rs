@@ -12,9 +12,10 @@ use std::time::Duration;
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use fieldbook_store::{Directory, DocumentStore};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
+use rusqlite::Connection;
 use sample::{House, account, archive, assert_error, changes, hash};
-use sqlx::{Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 
 fn database(folder: &TempDir) -> PathBuf {
@@ -26,10 +27,8 @@ async fn open(path: &Path) -> SqliteStore {
 }
 
 /// A connection that knows nothing of the store, as another process has.
-async fn stranger(path: &Path) -> SqliteConnection {
-    SqliteConnection::connect(&format!("sqlite://{}", path.display()))
-        .await
-        .unwrap()
+fn stranger(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
 }
 
 #[tokio::test]
@@ -39,11 +38,18 @@ async fn writes_that_wait_together_are_committed_together() {
     let house = House::build(&store).await;
     let ids: Vec<DocumentId> = join_all((0..200).map(|_| house.document(&store, 1))).await;
     let before = store.metrics();
-    join_all(
+    // What comes while a commit goes on waits for the next one; this one takes until the lock is released.
+    let stranger = stranger(&database(&folder));
+    stranger.execute_batch("begin immediate").unwrap();
+    let appends = join_all(
         ids.iter()
             .map(|id| async { store.append(*id, None, 2, changes(2..=4)).await.unwrap() }),
-    )
-    .await;
+    );
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stranger.execute_batch("rollback").unwrap();
+    };
+    tokio::join!(appends, release);
     let after = store.metrics();
     assert_eq!(after.writes - before.writes, 200);
     assert_eq!(after.changes - before.changes, 600);
@@ -133,14 +139,12 @@ async fn a_full_disk_is_unavailable_until_there_is_room_again() {
     let house = House::build(&store).await;
     let id = house.document(&store, 1).await;
     let other = house.document(&store, 1).await;
-    let mut stranger = stranger(&path).await;
+    let stranger = stranger(&path);
     stranger
-        .execute("create table ballast as select zeroblob(2000000) as bytes")
-        .await
+        .execute_batch("create table ballast as select zeroblob(2000000) as bytes")
         .unwrap();
-    let pages: u32 = sqlx::query_scalar("pragma page_count")
-        .fetch_one(&mut stranger)
-        .await
+    let pages: u32 = stranger
+        .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
     store.close().await;
 
@@ -178,7 +182,7 @@ async fn a_full_disk_is_unavailable_until_there_is_room_again() {
     );
     assert!(store.metrics().failures >= 2);
 
-    stranger.execute("drop table ballast").await.unwrap();
+    stranger.execute_batch("drop table ballast").unwrap();
     store.append(id, None, position, large(2)).await.unwrap();
     acknowledged.extend(large(2));
     store.append(other, None, 2, changes([2])).await.unwrap();
@@ -199,15 +203,15 @@ async fn another_process_that_holds_the_lock_is_waited_for_and_then_unavailable(
     let store = SqliteStore::open(&path, options).await.unwrap();
     let house = House::build(&store).await;
     let id = house.document(&store, 1).await;
-    let mut stranger = stranger(&path).await;
+    let stranger = stranger(&path);
 
-    stranger.execute("begin immediate").await.unwrap();
+    stranger.execute_batch("begin immediate").unwrap();
     assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
     assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes([1]), "reads go on");
     let append = store.append(id, None, 2, changes([2]));
     let release = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        stranger.execute("rollback").await.unwrap();
+        stranger.execute_batch("rollback").unwrap();
     };
     tokio::join!(append, release).0.unwrap();
     assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes(1..=2));
@@ -249,8 +253,11 @@ async fn a_write_that_its_caller_gave_up_is_still_whole() {
     let store = open(&database(&folder)).await;
     let house = House::build(&store).await;
     let id = house.document(&store, 1).await;
-    let given_up = tokio::time::timeout(Duration::ZERO, store.append(id, None, 2, changes(2..=300))).await;
-    assert!(given_up.is_err());
+    let stranger = stranger(&database(&folder));
+    stranger.execute_batch("begin immediate").unwrap();
+    let given_up = store.append(id, None, 2, changes(2..=300)).now_or_never();
+    assert!(given_up.is_none());
+    stranger.execute_batch("rollback").unwrap();
     store.append(id, None, 2, changes(2..=300)).await.unwrap();
     assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes(1..=300));
 }
@@ -262,9 +269,7 @@ async fn a_missing_row_is_noticed() {
     let house = House::build(&store).await;
     let id = house.document(&store, 9).await;
     stranger(&database(&folder))
-        .await
-        .execute("delete from changes where position = 4")
-        .await
+        .execute_batch("delete from changes where position = 4")
         .unwrap();
     assert_error!(store.load(id).await.map(|_| ()), Unavailable);
     assert_error!(store.read_changes(id, 0, 9).await, Unavailable);
@@ -280,4 +285,24 @@ async fn what_is_no_database_is_told_in_words() {
         words.contains("fieldbook.sqlite") && words.contains("not a database"),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn a_database_of_another_version_is_refused() {
+    for (make, expected) in [
+        ("pragma user_version = 1000", "a newer version"),
+        ("pragma user_version = -1", "a newer version"),
+        ("create table _sqlx_migrations (version)", "an earlier build"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let path = database(&folder);
+        open(&path).await.close().await;
+        stranger(&path).execute_batch(make).unwrap();
+        let outcome = SqliteStore::open(&path, SqliteOptions::default()).await;
+        let words = outcome.map(|_| ()).unwrap_err().to_string();
+        assert!(
+            words.contains("fieldbook.sqlite") && words.contains(expected),
+            "{words}"
+        );
+    }
 }

@@ -1,5 +1,0 @@
-//! Tells cargo to embed the migrations anew when one is added.
-
-fn main() {
-    println!("cargo:rerun-if-changed=migrations");
-}
