@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::limits::Limits;
 use crate::reader::{ReadError, Reader, write_unsigned};
 
+pub use ops::MAX_PREDECESSORS;
 pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];

@@ -20,6 +20,7 @@ use crate::id::SocketId;
 pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, extend_index};
 pub use ancestry::Lacks;
 pub use index::{Index, IndexError};
+pub use rules::MAX_MARK_STEPS;
 
 /// A change, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

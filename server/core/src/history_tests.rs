@@ -347,18 +347,20 @@ fn a_past_with_too_many_branches_is_refused() {
     let mut history = History::default();
     let root = put(0, 1, 1, vec![]);
     history.admit(root.clone(), None);
-    for actor in 1..=MAX_BRANCHES as u64 + 2 {
+    let branches = 3 * MAX_BRANCHES as u64;
+    for actor in 1..=branches {
         let branch = put(actor, 1, 2, vec![root.hash]);
         assert_eq!(history.admit(branch, None), Admission::Admitted(actor + 1));
     }
     // Who merges every other branch has seen too much to be told.
-    let every_other: Vec<_> = history.heads.iter().copied().collect();
-    let heads: Vec<_> = every_other.iter().step_by(2).copied().collect();
-    let all = put(5_000, 1, 3, every_other.clone());
-    assert!(heads.len() * 2 >= MAX_BRANCHES);
+    let every_one: Vec<_> = history.heads.iter().copied().collect();
+    let heads: Vec<_> = every_one.iter().step_by(2).copied().collect();
+    let some = put(5_000, 1, 3, heads);
+    assert_eq!(history.admit(some, None), Admission::Refused(Refusal::Branches));
+    let all = put(5_000, 1, 3, every_one);
     assert_eq!(
         history.admit(all, None),
-        Admission::Admitted(MAX_BRANCHES as u64 + 4),
+        Admission::Admitted(branches + 2),
         "but all of them are nothing special"
     );
 }

@@ -21,7 +21,7 @@ pub mod flags {
 }
 
 /// `have` entries in one message at most; stock clients send one.
-const MAX_HAVE: u64 = 64;
+pub const MAX_HAVE: u64 = 64;
 
 /// Why a message could not be read. The socket is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

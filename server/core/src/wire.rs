@@ -8,7 +8,7 @@ use minicbor::decode::Error as CborError;
 
 use crate::id::{DocumentId, IdError, PeerId, StorageId};
 
-pub use decode::decode;
+pub use decode::{MAX_DEPTH, MAX_VERSIONS, decode};
 pub use encode::{
     PersonView, ephemeral, error, is_stock_presence, peer, pong, presence, refused, role, roster, stock_goodbye, store,
     sync, target_suffix, unavailable,

@@ -119,7 +119,7 @@ impl TestServer {
     /// Runs the binary with these arguments and gives what it prints.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new(&self.binary)
+        let output = fieldbook(&self.binary)
             .args(arguments)
             .output()
             .expect("the binary runs");
@@ -201,7 +201,7 @@ impl TestServer {
 
     async fn run(&mut self) {
         let log = || self.log_file();
-        let child = Command::new(&self.binary)
+        let child = fieldbook(&self.binary)
             .args(["serve", "--listen", &self.address.to_string(), "--data"])
             .arg(&self.data)
             .args(
@@ -227,7 +227,7 @@ impl TestServer {
     }
 
     fn is_ready(&self) -> bool {
-        get_status(self.address, "/readyz").is_ok_and(|status| status == 200)
+        get(self.address, "/readyz").is_ok_and(|(status, _)| status == 200)
     }
 
     fn log_file(&self) -> File {
@@ -262,11 +262,22 @@ impl Drop for TestServer {
     }
 }
 
-/// The status that a plain `GET` is answered with.
+/// The program, without the settings of whoever runs the tests.
+fn fieldbook(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FIELDBOOK_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The status that a plain `GET` is answered with, and all that is answered.
 ///
 /// # Errors
 /// When there is no HTTP answer.
-pub fn get_status(address: SocketAddr, path: &str) -> std::io::Result<u16> {
+pub fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(
@@ -274,9 +285,10 @@ pub fn get_status(address: SocketAddr, path: &str) -> std::io::Result<u16> {
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     )?;
     let mut answer = String::new();
-    stream.take(64).read_to_string(&mut answer)?;
+    stream.read_to_string(&mut answer)?;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.ok_or_else(|| std::io::Error::other(format!("not HTTP: {answer:?}")))
+    let status = status.ok_or_else(|| std::io::Error::other(format!("not HTTP: {answer:?}")))?;
+    Ok((status, answer))
 }
 
 /// Sends a signal to one process.

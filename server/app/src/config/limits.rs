@@ -7,10 +7,15 @@ topic! {
     Limits in "limits" {
         /// Longest WebSocket frame from a client, in bytes. Beyond: the socket is closed.
         frame_bytes: usize = 33_554_432, Whole(1_024, 268_435_456);
+        /// Most parts (WebSocket continuation frames) of one such frame; each counts as a frame for the rates. Beyond: the
+        /// socket is closed.
+        frame_parts: usize = 4_096, Whole(1, 1_000_000);
         /// Largest single change, inflated, in bytes. Beyond: the change is refused.
         change_bytes: usize = 16_777_216, Whole(1_024, 268_435_456);
         /// Most operations in one change. Beyond: the change is refused.
         change_ops: u64 = 2_000_000, Whole(1, 1_000_000_000);
+        /// Most changes in a whole document that a client uploads. Beyond: it is refused.
+        uploaded_changes: u64 = 2_000_000, Whole(1, 1_000_000_000);
         /// Most bytes of one document that are not on the disk yet. Beyond: its sockets are read from again when the
         /// store has caught up.
         unsaved_bytes: usize = 67_108_864, Whole(65_536, 4_294_967_296);
@@ -38,14 +43,30 @@ topic! {
         frames_per_second: u32 = 400, Whole(1, 1_000_000);
         /// Bytes per second and socket. Beyond: the same.
         bytes_per_second: u32 = 33_554_432, Whole(1_024, 4_294_967_295);
+        /// Frames per second of all sockets of one user together. Beyond: the server stops reading from them for a moment.
+        user_frames_per_second: u32 = 2_000, Whole(1, 1_000_000);
+        /// Bytes per second of all sockets of one user together. Beyond: the same.
+        user_bytes_per_second: u32 = 67_108_864, Whole(1_024, 4_294_967_295);
+        /// Long messages and whole documents of one user that are worked on at the same time. Beyond: they wait, and
+        /// the sockets that bring them are not read from. Those of others go on.
+        long_work_per_user: usize = 1, Whole(1, 1_024);
         /// Open sockets of one user. Beyond: a new one is refused (429).
         sockets_per_user: usize = 64, Whole(1, 1_000_000);
+        /// Peer ids that stay one user's own. Beyond: the one that has not been used for longest is free again.
+        peer_ids_per_user: usize = 1_024, Whole(1, 1_000_000);
         /// Open sockets of the server. Beyond: a new one is refused (503).
         sockets: usize = 20_000, Whole(1, 10_000_000);
         /// Documents that one socket may have open. Beyond: the socket is closed.
         documents_per_socket: usize = 1_000, Whole(1, 1_000_000);
         /// Documents in memory. Beyond: those that nobody has open are put away at once, and new ones wait.
         documents_in_memory: usize = 20_000, Whole(1, 10_000_000);
+        /// How long a connection may take for TLS, and then for the head of each request, in milliseconds. Beyond: it is
+        /// closed.
+        request_head_ms: u64 = 5_000, Whole(100, 600_000);
+        /// How long the body of an API request may take to arrive, in milliseconds. Beyond: 408.
+        request_body_ms: u64 = 30_000, Whole(100, 3_600_000);
+        /// How long a connection may stay open between two requests, in milliseconds. Beyond: it is closed.
+        idle_connection_ms: u64 = 5_000, Whole(100, 3_600_000);
         /// Longest body of an API request, in bytes. Beyond: 413.
         requests_bytes: usize = 1_048_576, Whole(1_024, 268_435_456);
         /// API requests per second and address. Beyond: 429. An IPv6 address counts as its /64 network.

@@ -33,6 +33,8 @@ topic! {
         /// Threads that serve connections and documents. 0: one for every two processors, but at least one; the database,
         /// compressed documents and long messages have threads of their own.
         threads: usize = 0, Whole(0, 1_024);
+        /// Threads for long messages and for loading documents. 0: one for every two processors, but at least one.
+        long_work_threads: usize = 0, Whole(0, 256);
         /// How long requests under way and open sockets have to finish when the server stops, in milliseconds.
         shutdown_ms: u64 = 5_000, Whole(0, 600_000);
     }
@@ -48,10 +50,13 @@ impl Server {
     /// How many threads serve connections: `threads`, or what suits this machine.
     #[must_use]
     pub fn serving_threads(&self) -> usize {
-        match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1)),
-            threads => threads,
-        }
+        or_half_of_the_processors(self.threads)
+    }
+
+    /// How many threads do long work: `long_work_threads`, or what suits this machine.
+    #[must_use]
+    pub fn long_work_threads(&self) -> usize {
+        or_half_of_the_processors(self.long_work_threads)
     }
 
     pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
@@ -64,5 +69,12 @@ impl Server {
             "{} is set and {} is not: TLS needs a certificate and its key; set both or neither",
             missing.0, missing.1
         )));
+    }
+}
+
+fn or_half_of_the_processors(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1)),
+        threads => threads,
     }
 }

@@ -17,8 +17,9 @@ use crate::config::Origin;
 use crate::http::ApiError;
 use crate::startup::{InFlight, State};
 
-/// Monitors ask by whatever name the machine has; these answers say nothing worth guarding.
-const OPEN_TO_ANY_HOST: [&str; 2] = ["/healthz", "/readyz"];
+/// Monitors ask by whatever name the machine has, and often; these answers say nothing worth guarding, and what they
+/// say stands in the log already.
+const FOR_MONITORS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Middleware around everything.
 pub async fn guard<B: MessageBody + 'static>(
@@ -32,7 +33,7 @@ pub async fn guard<B: MessageBody + 'static>(
     let in_flight = state.in_flight.enter();
     let own = own_origin(request.request(), &state.config.server);
     let mut response = match &own {
-        Err(refused) if !OPEN_TO_ANY_HOST.contains(&request.path()) => {
+        Err(refused) if !FOR_MONITORS.contains(&request.path()) => {
             let error = ApiError::from(AuthError::HostRefused(*refused));
             request.into_response(error.error_response())
         }
@@ -107,7 +108,7 @@ fn log(response: &ServiceResponse<BoxBody>, started: Instant) {
     let status = response.status().as_u16();
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let method = response.request().method().as_str();
-    if status >= 500 {
+    if status >= 500 && !FOR_MONITORS.contains(&route) {
         tracing::warn!(method, route, status, took_ms, "request");
     } else {
         tracing::debug!(method, route, status, took_ms, "request");
@@ -134,7 +135,7 @@ impl MessageBody for Held {
 
 /// What is true now, and for who asks: no cache keeps it.
 fn is_never_kept(uri: &Uri) -> bool {
-    is_api(uri) || OPEN_TO_ANY_HOST.contains(&uri.path())
+    is_api(uri) || FOR_MONITORS.contains(&uri.path())
 }
 
 /// Whether an address belongs to the API: what is not found there is told as a problem, elsewhere as a page.

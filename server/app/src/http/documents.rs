@@ -7,6 +7,7 @@ use fieldbook_core::template::{self, Kind};
 use fieldbook_store::{DocumentEntry, Role};
 
 use super::model::{Document, DocumentFilter, DocumentKind, DocumentList, NewDocument};
+use super::readers::Object;
 use super::{ApiError, Problem};
 use crate::auth::{Identity, fresh_bytes, identify, now_ms};
 use crate::startup::State;
@@ -42,8 +43,9 @@ pub(super) async fn list(
 pub(super) async fn create(
     request: HttpRequest,
     state: Data<State>,
-    body: Json<NewDocument>,
+    body: Json<Object<NewDocument>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
     let identity = identify(&request, &state).await?;
     require_writer(&identity)?;
     let title = check_title(&body.title)?;

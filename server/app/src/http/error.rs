@@ -64,6 +64,9 @@ pub enum ApiError {
     /// The body is too long.
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
+    /// Its body took too long.
+    #[error("the body did not arrive in time (limits.request_body_ms)")]
+    TooSlow,
     /// Too often.
     #[error("too many requests; wait {0} s")]
     TooManyRequests(u64),
@@ -73,6 +76,9 @@ pub enum ApiError {
     /// Not now.
     #[error("{0}")]
     Unavailable(String),
+    /// Not now; whoever asks asks often, and the log is told elsewhere.
+    #[error("{0}")]
+    NotReady(String),
     /// A mistake of ours. What it is stands in the log, not in the answer.
     #[error("{0}")]
     Unexpected(String),
@@ -122,6 +128,11 @@ impl ApiError {
                 "urn:fieldbook:too-large",
                 "The body is too long",
             ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "urn:fieldbook:too-slow",
+                "The body took too long",
+            ),
             Self::TooManyRequests(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "urn:fieldbook:too-many-requests",
@@ -132,7 +143,7 @@ impl ApiError {
                 "urn:fieldbook:too-many-sockets",
                 "Too many connections",
             ),
-            Self::Unavailable(_) => (
+            Self::Unavailable(_) | Self::NotReady(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "urn:fieldbook:unavailable",
                 "Not available now",
@@ -162,6 +173,9 @@ impl ResponseError for ApiError {
             Self::Unexpected(reason) => tracing::error!(reason, "a request failed"),
             Self::Unavailable(reason) => {
                 tracing::warn!(reason, "a request has to wait");
+                response.insert_header((header::RETRY_AFTER, "1"));
+            }
+            Self::NotReady(_) => {
                 response.insert_header((header::RETRY_AFTER, "1"));
             }
             Self::TooManyRequests(seconds) => {

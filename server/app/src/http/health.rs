@@ -28,18 +28,21 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
 }
 
-/// Says whether requests are welcome: the store answers, and the server is not about to stop.
+/// Says whether requests are welcome: the store answers, what is written is stored, and the server is not about to stop.
 #[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "health", responses(
     (status = 200, description = "Send requests", body = Health),
     (status = 503, description = "Send none now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(state: Data<State>) -> Result<HttpResponse, ApiError> {
     if state.is_stopping() {
-        return Err(ApiError::Unavailable("the server is about to stop".to_owned()));
+        return Err(ApiError::NotReady("the server is about to stop".to_owned()));
+    }
+    if let Some(reason) = state.sockets.rooms().store_trouble() {
+        return Err(ApiError::NotReady(format!("changes cannot be stored: {reason}")));
     }
     match tokio::time::timeout(STORE_DEADLINE, state.store.first_workspace()).await {
         Ok(Ok(_)) => Ok(HttpResponse::Ok().json(Health { status: "ok" })),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(ApiError::Unavailable("the store does not answer".to_owned())),
+        Ok(Err(error)) => Err(ApiError::NotReady(error.to_string())),
+        Err(_) => Err(ApiError::NotReady("the store does not answer".to_owned())),
     }
 }

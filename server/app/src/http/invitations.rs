@@ -6,6 +6,7 @@ use fieldbook_core::id::UserId;
 use fieldbook_store::{Account, Role, StoreError};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
+use super::readers::Object;
 use super::{ApiError, Problem, session};
 use crate::auth::{AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin};
 use crate::startup::State;
@@ -46,10 +47,10 @@ pub(super) async fn accept(
     request: HttpRequest,
     secret: Path<String>,
     state: Data<State>,
-    body: Json<NewAccount>,
+    body: Json<Object<NewAccount>>,
 ) -> Result<HttpResponse, ApiError> {
     check_origin(&request, &state.config.server, false)?;
-    let new = Checked::from(body.into_inner())?;
+    let new = Checked::from(body.into_inner().0)?;
     let (hash, invitation) = find(&secret, &state).await?;
     // Hashing is dear, so these attempts count like signing in, once they hold a good link.
     state
@@ -95,8 +96,9 @@ pub(super) async fn accept(
 pub(super) async fn create(
     request: HttpRequest,
     state: Data<State>,
-    body: Json<NewInvitation>,
+    body: Json<Object<NewInvitation>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
     let identity = identify(&request, &state).await?;
     if identity.role != Role::Owner {
         return Err(ApiError::Forbidden(

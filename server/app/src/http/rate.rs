@@ -3,11 +3,14 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
+use futures_util::StreamExt;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -75,18 +78,32 @@ impl RateLimits {
 
 /// Middleware: counts every request it lets through.
 pub(super) async fn limit<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let allowed = match request.app_data::<web::Data<State>>() {
-        Some(state) => state
-            .rate
-            .request(client_address(request.request(), &state.config.server)),
-        None => Ok(()),
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    match allowed {
-        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Err(error) => Ok(request.into_response(error.error_response())),
+    let address = client_address(request.request(), &state.config.server);
+    if let Err(error) = state.rate.request(address) {
+        return Ok(request.into_response(error.error_response()));
+    }
+    let body = in_time(request.take_payload(), state.config.limits.request_body_ms);
+    request.set_payload(body);
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// The body, broken off when its time is over.
+fn in_time(body: Payload, milliseconds: u64) -> Payload {
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(milliseconds);
+    let stream = futures_util::stream::unfold(body, move |mut body| async move {
+        match tokio::time::timeout_at(deadline, body.next()).await {
+            Ok(bytes) => Some((bytes?, body)),
+            Err(_) => Some((Err(PayloadError::Io(std::io::ErrorKind::TimedOut.into())), body)),
+        }
+    });
+    Payload::Stream {
+        payload: Box::pin(stream),
     }
 }
 

@@ -1,7 +1,13 @@
 //! How bodies, paths and queries are read, and how their mistakes are told.
 
-use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
+use std::fmt;
+use std::marker::PhantomData;
+
+use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
 use actix_web::{Error, web};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::ApiError;
 use crate::config::Limits;
@@ -19,6 +25,29 @@ pub fn readers(services: &mut web::ServiceConfig, limits: &Limits) {
         .app_data(web::QueryConfig::default().error_handler(|error, _| query_error(&error)));
 }
 
+/// A body that is a JSON object. Left to itself, serde also takes a struct's fields from an array, by their places.
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+    }
+}
+
 fn json_error(error: &JsonPayloadError, most: usize) -> ApiError {
     match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => ApiError::TooLarge(most),
@@ -30,6 +59,9 @@ fn json_error(error: &JsonPayloadError, most: usize) -> ApiError {
         }
         JsonPayloadError::Deserialize(error) if error.is_data() => ApiError::Invalid(format!("the body: {error}")),
         JsonPayloadError::Deserialize(error) => ApiError::Malformed(format!("the body is not JSON: {error}")),
+        JsonPayloadError::Payload(PayloadError::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            ApiError::TooSlow
+        }
         other => ApiError::Malformed(format!("the body cannot be read: {other}")),
     }
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_store::{Account, SignInSession};
 
 use super::model::{Session, SignIn};
+use super::readers::Object;
 use super::{ApiError, Problem};
 use crate::auth::{
     COOKIE, Identity, RoleName, SessionCookie, check_origin, client_address, identify, now_ms, own_origin,
@@ -36,10 +37,10 @@ pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
 pub(super) async fn create(
     request: HttpRequest,
     state: Data<State>,
-    body: Json<SignIn>,
+    body: Json<Object<SignIn>>,
 ) -> Result<HttpResponse, ApiError> {
     check_origin(&request, &state.config.server, false)?;
-    let SignIn { name, password } = body.into_inner();
+    let Object(SignIn { name, password }) = body.into_inner();
     state
         .rate
         .sign_in(client_address(&request, &state.config.server), &name)?;

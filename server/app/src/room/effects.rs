@@ -10,31 +10,40 @@ use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
 use tokio::sync::mpsc;
 
-use super::Rooms;
+use super::{Rooms, Turn, Turns};
 use crate::auth::now_ms;
 use crate::socket::Outbox;
-
-/// A whole document that a client uploads may hold this many changes at most.
-const MAX_EXPANDED_CHANGES: u64 = 2_000_000;
 
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) rooms: Rooms,
     pub(super) id: DocumentId,
-    pub(super) answers: mpsc::UnboundedSender<Box<Input>>,
+    pub(super) answers: mpsc::UnboundedSender<Box<Answer>>,
+}
+
+/// What the world says to a room, with the turn of the user whose message it is about.
+pub(super) struct Answer {
+    pub(super) input: Input,
+    pub(super) turn: Option<Turn>,
+}
+
+/// What a room's task has of a socket.
+pub(super) struct Line {
+    pub(super) outbox: Outbox,
+    pub(super) turns: Turns,
 }
 
 impl World {
-    pub(super) fn perform(&self, effect: Effect, outboxes: &HashMap<SocketId, Outbox>) {
+    pub(super) fn perform(&self, effect: Effect, lines: &HashMap<SocketId, Line>, turn: &mut Option<Turn>) {
         match effect {
             Effect::Send(socket, frame) => {
-                if let Some(outbox) = outboxes.get(&socket) {
-                    outbox.send(frame);
+                if let Some(line) = lines.get(&socket) {
+                    line.outbox.send(frame);
                 }
             }
             Effect::Close(socket, closing) => {
-                if let Some(outbox) = outboxes.get(&socket) {
-                    outbox.close(closing.code(), closing.reason());
+                if let Some(line) = lines.get(&socket) {
+                    line.outbox.close(closing.code(), closing.reason());
                 }
             }
             Effect::Unreadable(error) => {
@@ -48,32 +57,51 @@ impl World {
                 first_position,
                 changes,
             } => {
-                self.spawn(async move |world| world.append(new, first_position, changes).await);
+                self.ask(None, async move |world| {
+                    world.append(new, first_position, changes).await
+                });
             }
             Effect::Recall {
                 socket,
                 hashes,
                 retained,
             } => {
-                self.spawn(async move |world| world.recall(socket, &hashes, retained).await);
+                self.ask(turn.take(), async move |world| {
+                    world.recall(socket, &hashes, retained).await
+                });
             }
-            Effect::ReadArchive => self.spawn(async move |world| world.read_archive().await),
+            Effect::ReadArchive => self.ask(None, async move |world| world.read_archive().await),
             Effect::Expand { socket, chunks } => {
-                self.spawn(async move |world| world.expand(socket, chunks).await);
+                let turns = lines.get(&socket).map(|line| line.turns.clone());
+                self.expand(turn.take(), turns, socket, chunks);
             }
-            Effect::Compact(plan) => self.spawn(async move |world| world.compact(plan).await),
-            Effect::Summarise { up_to } => self.spawn(async move |world| world.summarise(up_to).await),
+            Effect::Compact(plan) => self.ask(None, async move |world| world.compact(plan).await),
+            Effect::Summarise { up_to } => self.ask(None, async move |world| world.summarise(up_to).await),
         }
     }
 
-    fn spawn<F>(&self, question: impl FnOnce(World) -> F)
+    fn ask<F>(&self, turn: Option<Turn>, question: impl FnOnce(World) -> F)
     where
         F: Future<Output = Input> + 'static,
     {
         let (answers, answer) = (self.answers.clone(), question(self.clone()));
         actix_web::rt::spawn(async move {
+            let input = answer.await;
             // The room outlives its questions: it does not unload while one is open.
-            let _ = answers.send(Box::new(answer.await));
+            let _ = answers.send(Box::new(Answer { input, turn }));
+        });
+    }
+
+    /// A whole document is long work, however small it is: a child is started for it.
+    fn expand(&self, turn: Option<Turn>, turns: Option<Turns>, socket: SocketId, chunks: Vec<Bytes>) {
+        let (answers, world) = (self.answers.clone(), self.clone());
+        actix_web::rt::spawn(async move {
+            let turn = match (turn, turns) {
+                (None, Some(turns)) => Some(turns.next().await),
+                (turn, _) => turn,
+            };
+            let input = world.take_apart(socket, chunks).await;
+            let _ = answers.send(Box::new(Answer { input, turn }));
         });
     }
 
@@ -86,10 +114,20 @@ impl World {
             title: String::new(),
             created_at_ms: now_ms(),
         });
-        match self.rooms.0.store.append(self.id, new, first_position, changes).await {
-            Ok(()) => Input::Stored { up_to },
+        let (store, health) = (&self.rooms.0.store, &self.rooms.0.store_health);
+        match store.append(self.id, new, first_position, changes).await {
+            Ok(()) => {
+                health.works(self.id);
+                Input::Stored { up_to }
+            }
+            Err(error @ StoreError::Unavailable(_)) => {
+                health.failed(self.id, &error);
+                Input::StoreFailed { conflict: false }
+            }
             Err(error) => {
-                tracing::error!(document = %self.id, %error, "changes could not be stored; they are not acknowledged");
+                // The store works; it holds something else than the room thinks.
+                health.works(self.id);
+                tracing::error!(document = %self.id, %error, "changes were not stored; they are not acknowledged");
                 Input::StoreFailed {
                     conflict: matches!(error, StoreError::Conflict(_)),
                 }
@@ -141,12 +179,12 @@ impl World {
         }
     }
 
-    async fn expand(self, socket: SocketId, chunks: Vec<Bytes>) -> Input {
+    async fn take_apart(self, socket: SocketId, chunks: Vec<Bytes>) -> Input {
         let bytes = Bytes::from(chunks.concat());
         let max_total_bytes = self.rooms.0.config.limits.unsaved_bytes as u64;
         let job = Job::Expand {
             bytes,
-            max_changes: MAX_EXPANDED_CHANGES,
+            max_changes: self.rooms.0.uploaded_changes,
             max_total_bytes,
         };
         let changes = match self.rooms.0.workers.run(job).await {
@@ -163,6 +201,7 @@ impl World {
     }
 
     async fn summarise(self, up_to: u64) -> Input {
+        let _turn = self.rooms.0.summaries.next().await;
         let started = Instant::now();
         if let Err(error) = self.update_summary(up_to).await {
             tracing::warn!(document = %self.id, error, "the list's copy of a title could not be brought up to date");

@@ -5,6 +5,8 @@
 
 mod compaction;
 mod effects;
+mod long_work;
+mod store_health;
 mod task;
 
 use std::collections::HashMap;
@@ -22,6 +24,9 @@ use crate::config::Config;
 use crate::socket::Outbox;
 
 use compaction::CompactionQueue;
+use long_work::LongWork;
+pub use long_work::{Turn, Turns, is_long};
+use store_health::StoreHealth;
 
 /// How often somebody who waits for room in memory looks again.
 const CROWDED_POLL: Duration = Duration::from_millis(50);
@@ -41,9 +46,22 @@ pub enum Command {
         extended: bool,
         /// Where its frames go.
         outbox: Outbox,
+        /// Its user's turns at long work.
+        turns: Turns,
     },
     /// Anything else.
-    Input(Input),
+    Input {
+        /// What.
+        input: Input,
+        /// Its user's turn, if it is long work.
+        turn: Option<Turn>,
+    },
+}
+
+impl From<Input> for Command {
+    fn from(input: Input) -> Self {
+        Self::Input { input, turn: None }
+    }
 }
 
 /// The way to a room. Sending waits while the room has too much to do: that is the back-pressure.
@@ -59,10 +77,15 @@ struct Shared {
     rooms: Mutex<HashMap<DocumentId, Mailbox>>,
     most: usize,
     mailbox: usize,
+    uploaded_changes: u64,
     config: Arc<RoomConfig>,
     store: Arc<dyn Store>,
+    store_health: StoreHealth,
     workers: Workers,
     compactions: CompactionQueue,
+    /// One at a time, so that they leave places for what somebody waits for.
+    summaries: Turns,
+    long_work: LongWork,
     started: Instant,
 }
 
@@ -74,9 +97,13 @@ impl Rooms {
             rooms: Mutex::default(),
             most: config.limits.documents_in_memory,
             mailbox: config.limits.mailbox,
+            uploaded_changes: config.limits.uploaded_changes,
             config: Arc::new(room_config(config, us)),
             compactions: CompactionQueue::new(config.compaction.interval_ms),
+            summaries: Turns::new(1),
+            long_work: LongWork::new(config.server.long_work_threads()),
             store,
+            store_health: StoreHealth::default(),
             workers,
             started: Instant::now(),
         }))
@@ -117,6 +144,12 @@ impl Rooms {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Why changes cannot be stored now, as long as they cannot.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<String> {
+        self.0.store_health.reason()
     }
 
     fn is_crowded(&self) -> bool {

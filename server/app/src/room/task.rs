@@ -10,16 +10,11 @@ use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::room::{Closing, Input, Loaded, Room};
 use tokio::sync::mpsc;
 
-use super::effects::World;
-use super::{Command, Rooms};
-use crate::socket::Outbox;
+use super::effects::{Answer, Line, World};
+use super::{Command, Rooms, Turn, is_long};
 
 /// Inputs taken in a row before the task lets others run.
 const BATCH: usize = 64;
-/// Changes, or [`CHANGE_BYTES`] of them, that are worked on at once. More is given a thread of its own.
-const CHANGES_AT_ONCE: usize = 256;
-/// Bytes that weigh as much as a change.
-const CHANGE_BYTES: usize = 256;
 
 pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<Command>>) {
     let (answers, answered) = mpsc::unbounded_channel();
@@ -34,7 +29,7 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<
         inbox,
         answered,
         world,
-        outboxes: HashMap::new(),
+        lines: HashMap::new(),
     };
     while let Some(room) = Box::pin(task.load()).await {
         if task.serve(room).await {
@@ -49,14 +44,14 @@ struct Task {
     inbox: mpsc::Receiver<Box<Command>>,
     /// What the store and the workers say. At most a handful is under way at a time, so it needs no bound; it must never
     /// wait behind the mailbox.
-    answered: mpsc::UnboundedReceiver<Box<Input>>,
+    answered: mpsc::UnboundedReceiver<Box<Answer>>,
     world: World,
-    outboxes: HashMap<SocketId, Outbox>,
+    lines: HashMap<SocketId, Line>,
 }
 
 enum Next {
     Command(Option<Box<Command>>),
-    Answer(Option<Box<Input>>),
+    Answer(Option<Box<Answer>>),
     Wake,
 }
 
@@ -73,7 +68,12 @@ impl Task {
                     });
                     let config = std::sync::Arc::clone(&self.rooms.0.config);
                     let (id, now) = (self.id, self.rooms.now_ms());
-                    match aside(move || Room::new(id, config, loaded, now).map(Box::new)).await {
+                    let made = self
+                        .rooms
+                        .0
+                        .long_work
+                        .run(move || Room::new(id, config, loaded, now).map(Box::new));
+                    match made.await {
                         Ok(room) => return Some(room),
                         Err(damaged) => {
                             tracing::error!(document = %self.id, %damaged, "a stored document does not load");
@@ -163,25 +163,27 @@ impl Task {
 
     /// Feeds the room. `true`: the store holds something else than the room thinks, so it is to be loaded again.
     async fn take(&mut self, room: Box<Room>, next: Next) -> (Box<Room>, bool) {
-        let input = match next {
-            Next::Wake => Input::Wake,
-            Next::Answer(Some(input)) => *input,
+        let (input, turn) = match next {
+            Next::Wake => (Input::Wake, None),
+            Next::Answer(Some(answer)) => (answer.input, answer.turn),
             Next::Command(Some(command)) => match *command {
-                Command::Input(input) => input,
+                Command::Input { input, turn } => (input, turn),
                 Command::Open {
                     socket,
                     peer,
                     member,
                     extended,
                     outbox,
+                    turns,
                 } => {
-                    self.outboxes.insert(socket, outbox);
-                    Input::Open {
+                    self.lines.insert(socket, Line { outbox, turns });
+                    let input = Input::Open {
                         socket,
                         peer,
                         member,
                         extended,
-                    }
+                    };
+                    (input, None)
                 }
             },
             Next::Answer(None) | Next::Command(None) => return (room, false),
@@ -192,42 +194,31 @@ impl Task {
         } else {
             None
         };
-        let room = self.step(room, input).await;
+        let room = self.step(room, input, turn).await;
         if let Some(socket) = left {
-            self.outboxes.remove(&socket);
+            self.lines.remove(&socket);
         }
         (room, reload)
     }
 
-    async fn step(&mut self, mut room: Box<Room>, input: Input) -> Box<Room> {
-        let (now, load) = (self.rooms.now_ms(), room.load(&input));
-        if load.changes.max(load.bytes / CHANGE_BYTES) <= CHANGES_AT_ONCE {
+    /// What is asked of the world goes on with the turn; it is over with the last of its work.
+    async fn step(&mut self, mut room: Box<Room>, input: Input, mut turn: Option<Turn>) -> Box<Room> {
+        let now = self.rooms.now_ms();
+        if !is_long(room.load(&input)) {
             for effect in room.step(now, input) {
-                self.world.perform(effect, &self.outboxes);
+                self.world.perform(effect, &self.lines, &mut turn);
             }
             return room;
         }
-        let (room, effects) = aside(move || {
+        let work = self.rooms.0.long_work.run(move || {
             let effects: Vec<_> = room.step(now, input).collect();
             (room, effects)
-        })
-        .await;
+        });
+        let (room, effects) = work.await;
         for effect in effects {
-            self.world.perform(effect, &self.outboxes);
+            self.world.perform(effect, &self.lines, &mut turn);
         }
         room
-    }
-}
-
-/// Works where nobody is held up.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The server is going down.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 

@@ -1,25 +1,28 @@
 //! `GET /sync`: from the upgrade to the end of the connection.
 
+mod assembly;
 mod outbox;
 mod peers;
 mod rate;
 mod reader;
+mod users;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use fieldbook_core::access::Member;
-use fieldbook_core::id::{PeerId, SocketId, UserId};
+use fieldbook_core::id::{PeerId, SocketId};
 
 use crate::auth::{Identity, identify};
-use crate::http::ApiError;
+use crate::config::Config;
 use crate::room::Rooms;
 use crate::startup::State;
 
 pub use outbox::Outbox;
 use peers::Peers;
+use users::Users;
 
 /// What all sockets of this node share.
 pub struct Sockets {
@@ -27,19 +30,22 @@ pub struct Sockets {
     us: PeerId,
     rooms: Rooms,
     peers: Peers,
-    open: Mutex<HashMap<UserId, usize>>,
+    users: Arc<Users>,
     next_id: AtomicU64,
 }
 
 impl Sockets {
     /// No socket yet.
     #[must_use]
-    pub fn new(us: PeerId, rooms: Rooms, peer_binding_ms: u64) -> Self {
+    pub fn new(us: PeerId, rooms: Rooms, config: &Config) -> Self {
         Self {
             us,
             rooms,
-            peers: Peers::new(std::time::Duration::from_millis(peer_binding_ms)),
-            open: Mutex::default(),
+            peers: Peers::new(
+                Duration::from_millis(config.sync.peer_binding_ms),
+                config.limits.peer_ids_per_user,
+            ),
+            users: Arc::new(Users::new(config.limits.clone())),
             next_id: AtomicU64::new(1),
         }
     }
@@ -50,46 +56,13 @@ impl Sockets {
         &self.rooms
     }
 
-    /// Takes a place for one more socket of this user, until the guard is dropped.
-    fn enter(self: &Arc<Self>, user: UserId, state: &State) -> Result<Place, ApiError> {
-        let limits = &state.config.limits;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<usize>() >= limits.sockets {
-            let words = "the server has as many connections as limits.sockets allows; try again later";
-            return Err(ApiError::Unavailable(words.to_owned()));
-        }
-        let of_user = open.entry(user).or_insert(0);
-        if *of_user >= limits.sockets_per_user {
-            let words = "this user has as many connections as limits.sockets_per_user allows; close some";
-            return Err(ApiError::TooManySockets(words.to_owned()));
-        }
-        *of_user += 1;
-        Ok(Place {
-            sockets: Arc::clone(self),
-            user,
-        })
+    /// Forgets users who are gone. To be called now and then.
+    pub fn sweep(&self) {
+        self.users.sweep();
     }
 
     fn next_id(&self) -> SocketId {
         SocketId(self.next_id.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// One open socket, counted.
-struct Place {
-    sockets: Arc<Sockets>,
-    user: UserId,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.sockets.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_user) = open.get_mut(&self.user) {
-            *of_user -= 1;
-            if *of_user == 0 {
-                open.remove(&self.user);
-            }
-        }
     }
 }
 
@@ -103,11 +76,11 @@ pub async fn sync(
     state: web::Data<State>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let identity = identify(&request, &state).await?;
-    let place = state.sockets.enter(identity.user, &state)?;
+    let place = state.sockets.users.enter(identity.user)?;
     let (response, _, stream) = actix_ws::handle(&request, payload)?;
     let socket = state.sockets.next_id();
     let (outbox, outgoing) = outbox::new(state.config.limits.outbox_bytes);
-    let mut gone = None;
+    let (mut gone, leftovers) = (None, outbox.clone());
     let response = response.map_body(|_, body| {
         let (body, over) = outgoing.replace(body);
         gone = Some(over);
@@ -115,14 +88,18 @@ pub async fn sync(
     });
     let under_way = state.in_flight.enter();
     actix_web::rt::spawn(async move {
-        reader::Reader::new(socket, &identity, outbox, state.into_inner())
+        reader::Reader::new(socket, &identity, Arc::clone(&place.share), outbox, state.into_inner())
             .run(stream)
             .await;
         // Nobody reads any more: what is still on its way out gets a moment, no more.
-        if let Some(gone) = gone {
-            let _ = tokio::time::timeout(outbox::LINGER, gone).await;
+        let Some(mut gone) = gone else { return };
+        if tokio::time::timeout(outbox::LINGER, &mut gone).await.is_err() {
+            leftovers.discard();
+            drop(under_way);
+            // A write that is under way cannot be taken back. Until the system gives up on it, the connection counts.
+            let _ = gone.await;
         }
-        drop((place, under_way));
+        drop(place);
     });
     Ok(response)
 }

@@ -46,8 +46,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Outgoing>,
-    /// Of `waiting`, with what each message costs beside them.
+    /// Of `waiting`, with what each message costs beside them, but for the large one.
     bytes: usize,
+    /// One that is larger than all may be together is among them: a document is sent whole.
+    has_large: bool,
     /// Nothing more is taken: it is being closed, or the connection is gone.
     closed: bool,
     /// Whoever writes, asleep.
@@ -89,6 +91,12 @@ impl Outbox {
         self.end(None);
     }
 
+    /// Lets go of what is waiting. What the connection has already been given it keeps.
+    pub(super) fn discard(&self) {
+        self.finish();
+        self.0.lock().empty();
+    }
+
     /// Has it been closed?
     pub(super) fn is_closed(&self) -> bool {
         self.0.lock().closed
@@ -112,8 +120,7 @@ impl Outbox {
         if queue.closed {
             return;
         }
-        // A single large frame may pass an empty outbox: a document is sent whole.
-        if queue.bytes > 0 && queue.bytes + outgoing.len() > self.0.most {
+        if !queue.has_room_for(&outgoing, self.0.most) {
             drop(queue);
             self.close(
                 1013,
@@ -121,14 +128,14 @@ impl Outbox {
             );
             return;
         }
-        queue.push(outgoing);
+        queue.push(outgoing, self.0.most);
     }
 
     fn end(&self, reason: Option<CloseReason>) {
         let mut queue = self.0.lock();
         if !queue.closed {
             queue.closed = true;
-            queue.push(Outgoing::Close(reason));
+            queue.push(Outgoing::Close(reason), self.0.most);
         }
     }
 }
@@ -140,17 +147,39 @@ impl Shared {
 }
 
 impl Queue {
-    fn push(&mut self, outgoing: Outgoing) {
-        self.bytes += OVERHEAD + outgoing.len();
+    fn has_room_for(&self, outgoing: &Outgoing, most: usize) -> bool {
+        if outgoing.len() > most {
+            !self.has_large
+        } else {
+            self.waiting.is_empty() || self.bytes + outgoing.len() <= most
+        }
+    }
+
+    fn push(&mut self, outgoing: Outgoing, most: usize) {
+        if outgoing.len() > most {
+            self.has_large = true;
+        } else {
+            self.bytes += OVERHEAD + outgoing.len();
+        }
         self.waiting.push_back(outgoing);
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }
     }
 
-    fn pop(&mut self) -> Option<Outgoing> {
+    fn empty(&mut self) {
+        self.waiting = VecDeque::new();
+        self.bytes = 0;
+        self.has_large = false;
+    }
+
+    fn pop(&mut self, most: usize) -> Option<Outgoing> {
         let outgoing = self.waiting.pop_front()?;
-        self.bytes -= OVERHEAD + outgoing.len();
+        if outgoing.len() > most {
+            self.has_large = false;
+        } else {
+            self.bytes -= OVERHEAD + outgoing.len();
+        }
         if self.waiting.is_empty() {
             // Most sockets are idle most of the time: they hold nothing.
             self.waiting = VecDeque::new();
@@ -184,7 +213,8 @@ impl Outgoings {
         let mut written = BytesMut::new();
         while written.len() < WRITE_BYTES && !self.over {
             let mut queue = self.shared.lock();
-            let Some(outgoing) = queue.pop() else {
+            let Some(outgoing) = queue.pop(self.shared.most) else {
+                self.over = queue.closed;
                 if written.is_empty() {
                     queue.writer = Some(context.waker().clone());
                 }
@@ -222,7 +252,7 @@ impl MessageBody for Outgoings {
         }
         let written = self.take(context);
         if written.is_empty() {
-            return Poll::Pending;
+            return if self.over { Poll::Ready(None) } else { Poll::Pending };
         }
         Poll::Ready(Some(Ok(written.freeze())))
     }
@@ -232,8 +262,7 @@ impl Drop for Outgoings {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.closed = true;
-        queue.waiting = VecDeque::new();
-        queue.bytes = 0;
+        queue.empty();
     }
 }
 
@@ -264,7 +293,7 @@ mod tests {
         assert!(outbox.is_closed());
         let mut frames = 0;
         let mut closed = None;
-        while let Some(outgoing) = outgoings.shared.lock().pop() {
+        while let Some(outgoing) = outgoings.shared.lock().pop(1_000) {
             match outgoing {
                 Outgoing::Close(reason) => closed = reason.map(|reason| reason.code),
                 _ => frames += 1,
@@ -274,10 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn one_large_frame_passes_an_empty_outbox() {
+    fn one_large_frame_passes_among_small_ones() {
         let (outbox, _outgoings) = new(1_000);
-        outbox.send(frame(5_000));
+        for size in [100, 5_000, 100] {
+            outbox.send(frame(size));
+        }
         assert!(!outbox.is_closed());
+        outbox.send(frame(5_000));
+        assert!(outbox.is_closed(), "they pass one at a time");
     }
 
     #[test]
@@ -294,6 +327,19 @@ mod tests {
         assert_eq!(outgoings.take(&mut context).len(), 3 * 12 + 4 + WRITE_BYTES);
         assert_eq!(outgoings.take(&mut context).len(), 12 + 2, "a frame and a close frame");
         assert!(outgoings.over);
+    }
+
+    #[test]
+    fn what_is_discarded_is_not_sent_and_the_body_ends() {
+        let (outbox, mut outgoings) = new(1_000);
+        outbox.send(frame(500));
+        outbox.discard();
+        assert_eq!(outbox.0.lock().bytes, 0);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(
+            Pin::new(&mut outgoings).poll_next(&mut context),
+            Poll::Ready(None)
+        ));
     }
 
     #[test]

@@ -8,9 +8,6 @@ use fieldbook_core::id::{PeerId, SocketId, UserId};
 
 use super::Outbox;
 
-/// Bindings that one user may hold; the oldest that is not in use goes first.
-const MAX_PER_USER: usize = 1_024;
-
 struct Binding {
     user: UserId,
     socket: Option<(SocketId, Outbox)>,
@@ -20,6 +17,8 @@ struct Binding {
 /// The peer ids that have been used on this node.
 pub(super) struct Peers {
     binding_time: Duration,
+    /// Bindings that one user may hold; the oldest that is not in use goes first.
+    per_user: usize,
     bindings: Mutex<HashMap<PeerId, Binding>>,
 }
 
@@ -28,9 +27,10 @@ pub(super) struct Peers {
 pub(super) struct Taken;
 
 impl Peers {
-    pub(super) fn new(binding_time: Duration) -> Self {
+    pub(super) fn new(binding_time: Duration, per_user: usize) -> Self {
         Self {
             binding_time,
+            per_user,
             bindings: Mutex::default(),
         }
     }
@@ -74,7 +74,7 @@ impl Peers {
 
     fn make_room(&self, bindings: &mut HashMap<PeerId, Binding>, user: UserId) {
         let of_user = bindings.values().filter(|bound| bound.user == user).count();
-        if of_user < MAX_PER_USER {
+        if of_user < self.per_user {
             return;
         }
         bindings.retain(|_, bound| bound.socket.is_some() || bound.last_seen.elapsed() < self.binding_time);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_same_user_takes_over_and_a_stranger_does_not() {
-        let peers = Peers::new(Duration::from_secs(3600));
+        let peers = Peers::new(Duration::from_secs(3600), 10);
         let peer = PeerId::new("phone").unwrap();
         let [(first, _a), (second, _b), (third, _c)] = [(); 3].map(|()| outbox::new(1_000));
         assert_eq!(peers.join(&peer, user(1), SocketId(1), &first), Ok(()));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_binding_ends() {
-        let peers = Peers::new(Duration::ZERO);
+        let peers = Peers::new(Duration::ZERO, 10);
         let peer = PeerId::new("phone").unwrap();
         let (outbox, _rest) = outbox::new(1_000);
         peers.join(&peer, user(1), SocketId(1), &outbox).unwrap();
@@ -129,13 +129,13 @@ mod tests {
 
     #[test]
     fn one_user_holds_so_many_bindings() {
-        let peers = Peers::new(Duration::from_secs(3600));
+        let peers = Peers::new(Duration::from_secs(3600), 10);
         let (outbox, _rest) = outbox::new(1_000);
-        for n in 0..MAX_PER_USER as u64 + 10 {
+        for n in 0..20 {
             let peer = PeerId::new(&format!("peer {n}")).unwrap();
             peers.join(&peer, user(1), SocketId(n), &outbox).unwrap();
             peers.leave(&peer, SocketId(n));
         }
-        assert_eq!(peers.bindings.lock().unwrap().len(), MAX_PER_USER);
+        assert_eq!(peers.bindings.lock().unwrap().len(), 10);
     }
 }

@@ -41,6 +41,12 @@ impl Rate {
         there
     }
 
+    /// Nothing has been taken, or all of it has come back.
+    pub(super) fn is_full(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.left >= self.per_second
+    }
+
     fn refill(&mut self, now: Instant) {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
         self.left = (self.left + gained).min(self.per_second);

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, MessageStream};
+use actix_ws::{CloseCode, Message, MessageStream};
 use bytes::Bytes;
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::Input;
+use fieldbook_core::room::{Input, Load};
 use fieldbook_core::wire::{self, ClientExtension, ClientFrame, Ephemeral, Join};
 
+use super::assembly::Assembly;
+use super::users::Share;
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
-use crate::room::{Command, Mailbox};
+use crate::room::{Command, Mailbox, is_long};
 use crate::startup::State;
 
 /// Pings that may stay unanswered (C6).
@@ -29,8 +31,11 @@ pub(super) struct Reader {
     state: Arc<State>,
     joined: Option<Joined>,
     documents: HashMap<DocumentId, Mailbox>,
+    parts: Assembly,
     frames: Rate,
     bytes: Rate,
+    /// What all sockets of this user may send.
+    share: Arc<Share>,
     ephemerals: Rate,
     presence: Rate,
     unanswered: u32,
@@ -53,7 +58,13 @@ enum End {
 }
 
 impl Reader {
-    pub(super) fn new(socket: SocketId, identity: &Identity, outbox: Outbox, state: Arc<State>) -> Self {
+    pub(super) fn new(
+        socket: SocketId,
+        identity: &Identity,
+        share: Arc<Share>,
+        outbox: Outbox,
+        state: Arc<State>,
+    ) -> Self {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
             socket,
@@ -62,6 +73,8 @@ impl Reader {
             outbox,
             joined: None,
             documents: HashMap::new(),
+            parts: Assembly::new(limits.frame_bytes, limits.frame_parts),
+            share,
             frames: Rate::new(limits.frames_per_second, now),
             bytes: Rate::new(limits.bytes_per_second, now),
             ephemerals: Rate::new(limits.ephemeral_per_second, now),
@@ -73,11 +86,7 @@ impl Reader {
 
     /// Listens until the socket is over, then tells the rooms.
     pub(super) async fn run(mut self, stream: MessageStream) {
-        let most = self.state.config.limits.frame_bytes;
-        let stream = stream
-            .max_frame_size(most)
-            .aggregate_continuations()
-            .max_continuation_size(most);
+        let stream = stream.max_frame_size(self.state.config.limits.frame_bytes);
         let end = self.listen(stream).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
@@ -85,7 +94,7 @@ impl Reader {
         self.say_goodbye(&end).await;
     }
 
-    async fn listen(&mut self, mut stream: AggregatedMessageStream) -> End {
+    async fn listen(&mut self, mut stream: MessageStream) -> End {
         let sync = &self.state.config.sync;
         let join_deadline = tokio::time::sleep(Duration::from_millis(sync.join_deadline_ms));
         let expiry = tokio::time::sleep(self.expires_in.min(Duration::from_secs(86_400 * 365)));
@@ -136,16 +145,26 @@ impl Reader {
         None
     }
 
-    async fn take(&mut self, message: AggregatedMessage) -> Result<(), End> {
+    async fn take(&mut self, message: Message) -> Result<(), End> {
         match message {
-            AggregatedMessage::Binary(bytes) => self.take_frame(bytes).await,
-            AggregatedMessage::Ping(payload) => {
-                self.hold_back(payload.len(), true).await;
+            Message::Binary(bytes) => self.take_frame(bytes, 1).await,
+            Message::Continuation(part) => match self.parts.take(part) {
+                Ok(None) => Ok(()),
+                Ok(Some(whole)) if whole.is_text => Err(text_frame()),
+                Ok(Some(whole)) => self.take_frame(whole.bytes, whole.parts).await,
+                Err(too_much) => Err(End::Refused(1009, too_much.to_string())),
+            },
+            Message::Ping(payload) => {
+                self.hold_back(1, payload.len()).await;
                 self.outbox.pong(payload);
                 Ok(())
             }
-            AggregatedMessage::Pong(_) => Ok(()),
-            AggregatedMessage::Close(reason) => {
+            Message::Pong(payload) => {
+                self.hold_back(1, payload.len()).await;
+                Ok(())
+            }
+            Message::Nop => Ok(()),
+            Message::Close(reason) => {
                 let normal = reason.is_none_or(|r| matches!(r.code, CloseCode::Normal | CloseCode::Away));
                 Err(if normal {
                     End::Clean("closed by the client")
@@ -153,30 +172,26 @@ impl Reader {
                     End::Lost("closed with an error")
                 })
             }
-            AggregatedMessage::Text(_) => Err(End::Refused(
-                1003,
-                "frames are binary: one CBOR map each; this one is text".to_owned(),
-            )),
+            Message::Text(_) => Err(text_frame()),
         }
     }
 
     /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
-    async fn hold_back(&mut self, bytes: usize, counts_as_frame: bool) {
+    async fn hold_back(&mut self, frames: usize, bytes: usize) {
         let now = Instant::now();
-        let wait = self
-            .bytes
-            .take(bytes, now)
-            .max(self.frames.take(usize::from(counts_as_frame), now));
+        let own = self.bytes.take(bytes, now).max(self.frames.take(frames, now));
+        let wait = own.max(self.share.take(frames, bytes, now));
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn take_frame(&mut self, bytes: Bytes) -> Result<(), End> {
+    /// `parts`: how many WebSocket frames it came in.
+    async fn take_frame(&mut self, bytes: Bytes, parts: usize) -> Result<(), End> {
         let size = bytes.len();
         let frame = wire::decode(&bytes).map_err(|error| End::Refused(1007, error.to_string()))?;
         let echo = matches!((&frame, &self.joined), (ClientFrame::Ephemeral(e), Some(j)) if e.sender != j.peer);
-        self.hold_back(size, !echo).await;
+        self.hold_back(parts - usize::from(echo), size).await;
         match (frame, self.joined.is_some()) {
             (ClientFrame::Join(join), _) => self.join(join),
             (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),
@@ -237,16 +252,18 @@ impl Reader {
         }
         let message = SyncMessage::decode(data, self.state.config.limits.message_hashes)
             .map_err(|error| End::Refused(1007, error.to_string()))?;
+        let turn = if is_long(Load::of(&message.changes)) {
+            Some(self.share.turns.next().await)
+        } else {
+            None
+        };
         let socket = self.socket;
-        self.tell(
-            document,
-            Input::Sync {
-                socket,
-                request,
-                message,
-            },
-        )
-        .await
+        let input = Input::Sync {
+            socket,
+            request,
+            message,
+        };
+        self.tell(document, Command::Input { input, turn }).await
     }
 
     /// E1: what somebody else made is an echo; what is too much is dropped.
@@ -256,7 +273,8 @@ impl Reader {
             return Ok(());
         }
         let socket = self.socket;
-        self.tell(message.document, Input::Ephemeral { socket, message }).await
+        self.tell(message.document, Input::Ephemeral { socket, message }.into())
+            .await
     }
 
     async fn extension(&mut self, extension: ClientExtension) -> Result<(), End> {
@@ -268,7 +286,7 @@ impl Reader {
                         socket: self.socket,
                         data: Bytes::copy_from_slice(&data),
                     };
-                    return self.tell(document, input).await;
+                    return self.tell(document, input.into()).await;
                 }
             }
             ClientExtension::Unknown => {}
@@ -277,7 +295,7 @@ impl Reader {
     }
 
     /// Tells a room, which is opened first if this socket has not opened it yet. Waits for a place in its mailbox.
-    async fn tell(&mut self, document: DocumentId, input: Input) -> Result<(), End> {
+    async fn tell(&mut self, document: DocumentId, command: Command) -> Result<(), End> {
         if !self.documents.contains_key(&document) {
             if self.documents.len() >= self.state.config.limits.documents_per_socket {
                 let words = "more documents are open on this socket than limits.documents_per_socket allows";
@@ -288,7 +306,7 @@ impl Reader {
             let open = self.opening();
             self.send(document, open).await;
         }
-        if !self.send(document, Command::Input(input)).await {
+        if !self.send(document, command).await {
             self.documents.remove(&document);
         }
         Ok(())
@@ -302,6 +320,7 @@ impl Reader {
             member: self.member.clone(),
             extended: joined.extended,
             outbox: self.outbox.clone(),
+            turns: self.share.turns.clone(),
         }
     }
 
@@ -316,12 +335,8 @@ impl Reader {
         self.outbox.finish();
         let clean = matches!(end, End::Clean(_));
         for mailbox in self.documents.values() {
-            let _ = mailbox
-                .send(Box::new(Command::Input(Input::Left {
-                    socket: self.socket,
-                    clean,
-                })))
-                .await;
+            let socket = self.socket;
+            let _ = mailbox.send(Box::new(Input::Left { socket, clean }.into())).await;
         }
         if let Some(joined) = &self.joined {
             self.state.sockets.peers.leave(&joined.peer, self.socket);
@@ -334,13 +349,17 @@ impl Reader {
     }
 }
 
+fn text_frame() -> End {
+    End::Refused(
+        1003,
+        "frames are binary: one CBOR map each; this one is text".to_owned(),
+    )
+}
+
 fn protocol_error(error: &actix_ws::ProtocolError) -> End {
     match error {
         actix_ws::ProtocolError::Overflow => {
             End::Refused(1009, "the frame is larger than limits.frame_bytes allows".to_owned())
-        }
-        actix_ws::ProtocolError::Io(error) if error.to_string().contains("continuation") => {
-            End::Refused(1009, "the message is larger than limits.frame_bytes allows".to_owned())
         }
         actix_ws::ProtocolError::Io(_) => End::Lost("connection broken"),
         other => End::Refused(1002, other.to_string()),

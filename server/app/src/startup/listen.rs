@@ -33,10 +33,15 @@ pub(super) fn listen(state: &web::Data<State>) -> Result<(SocketAddr, actix_web:
     let tls = tls_config(config)?;
     // Three pings without an answer: the system gives up on what it could not deliver, too.
     let user_timeout = Duration::from_millis(3 * config.sync.ping_interval_ms);
+    let request_head = Duration::from_millis(config.limits.request_head_ms);
+    let idle = Duration::from_millis(config.limits.idle_connection_ms);
     let connections = config.limits.sockets.saturating_add(SPARE_CONNECTIONS);
     let state = state.clone();
     let server = HttpServer::new(move || app(&state))
         .on_connect(move |connection, _| tune(connection, user_timeout))
+        .client_request_timeout(request_head)
+        .tls_handshake_timeout(request_head)
+        .keep_alive(idle)
         .max_connections(connections)
         .workers(config.server.serving_threads())
         .disable_signals();

@@ -285,7 +285,7 @@ fn sockets(config: &Config, store: &Arc<dyn Store>) -> Result<Arc<Sockets>, Star
     let us = PeerId::new(&format!("fieldbook-{}", uuid::Uuid::new_v4()))
         .map_err(|error| StartError::Unexpected(error.to_string()))?;
     let rooms = Rooms::new(config, us.clone(), Arc::clone(store), workers(config)?);
-    Ok(Arc::new(Sockets::new(us, rooms, config.sync.peer_binding_ms)))
+    Ok(Arc::new(Sockets::new(us, rooms, config)))
 }
 
 /// The child processes that read whole documents.
@@ -318,7 +318,10 @@ async fn sweep(state: Arc<State>) {
     loop {
         tokio::select! {
             _ = stopping.changed() => return,
-            () = tokio::time::sleep(SWEEP_INTERVAL) => state.rate.sweep(),
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {
+                state.rate.sweep();
+                state.sockets.sweep();
+            }
         }
     }
 }

@@ -40,7 +40,19 @@ async fn a_body_that_cannot_be_read_is_told() {
     send(post("{")).await.assert_problem(400, "malformed");
     send(post("")).await.assert_problem(400, "malformed");
     send(post("{\"name\": 1}")).await.assert_problem(422, "invalid");
-    send(post("[]")).await.assert_problem(422, "invalid");
+    for not_an_object in [
+        "[]",
+        "[1]",
+        "[\"Ann\", \"correct horse battery\"]",
+        "1",
+        "null",
+        "\"x\"",
+    ] {
+        let answer = send(post(not_an_object)).await;
+        answer.assert_problem(422, "invalid");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("expected an object"), "{not_an_object}: {detail}");
+    }
     send(post("{}")).await.assert_problem(422, "invalid");
     let form = stranger
         .request(Method::POST, "/api/session")

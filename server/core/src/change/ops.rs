@@ -5,7 +5,7 @@ use super::columns::{Booleans, Delta, NotCanonical, RunLength};
 use crate::reader::Reader;
 
 /// Operations that one operation may replace: as many as people have written the same place at the same time.
-const MAX_PREDECESSORS: u64 = 10_000;
+pub const MAX_PREDECESSORS: u64 = 10_000;
 
 /// An operation's id inside a change. Actor 0 is the change's own, the others are those that it lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@
 use super::index::{ChangeAt, Found, HEAD, Index, Left, ObjectKind, OpId, ROOT, Slot, View};
 use crate::change::{Action, Change, Key, Op, OpRef, Refusal};
 
-/// Steps that finding out the order of marks may take in one change.
-const MARK_STEPS: u32 = 1_000_000;
+/// Steps that finding out the order of marks may take in one change: each is a run of insertions on the way up.
+pub const MAX_MARK_STEPS: u32 = 1_000_000;
 
 /// A change that is being held against the rules.
 struct Trial<'i> {
@@ -33,7 +33,7 @@ pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool)
         author,
         others: Vec::new(),
         open_mark: None,
-        mark_steps: MARK_STEPS,
+        mark_steps: MAX_MARK_STEPS,
     };
     let outcome = trial.hear(change);
     let Trial { index, view, .. } = trial;

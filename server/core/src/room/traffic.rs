@@ -110,7 +110,9 @@ pub struct Load {
 }
 
 impl Load {
-    pub(super) fn of(chunks: &[Bytes]) -> Self {
+    /// Of these.
+    #[must_use]
+    pub fn of(chunks: &[Bytes]) -> Self {
         Self {
             changes: chunks.len(),
             bytes: chunks.iter().map(Bytes::len).sum(),

@@ -9,9 +9,9 @@ use super::{ClientExtension, ClientFrame, Ephemeral, Join, PROTOCOL_VERSION, Wir
 use crate::id::{DocumentId, PeerId, StorageId};
 
 /// Nesting beyond this is refused; stock frames have three levels.
-const MAX_DEPTH: u8 = 16;
+pub const MAX_DEPTH: u8 = 16;
 /// Protocol versions that a `join` may list.
-const MAX_VERSIONS: usize = 16;
+pub const MAX_VERSIONS: usize = 16;
 
 /// Reads one frame.
 ///

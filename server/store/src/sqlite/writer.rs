@@ -167,7 +167,7 @@ impl Worker {
             }
             Err(reason) => {
                 count(&self.counters.failures, 1);
-                tracing::warn!(%reason, writes = callers.len(), "a transaction failed; its callers will try again");
+                tracing::debug!(%reason, writes = callers.len(), "a transaction failed; its callers say so");
                 // Closing the connection rolls back whatever is left of the transaction.
                 self.connection = None;
                 self.ledger.forget();

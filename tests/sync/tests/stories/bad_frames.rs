@@ -1,6 +1,8 @@
 //! F1, F3, C3, C4: what one socket can do wrong before anybody looks into a document. It is told why and closed, or
 //! what it said is ignored; nobody else notices.
 
+use std::time::{Duration, Instant};
+
 use fieldbook_harness::{Arrival, Join, RawSocket, TestServer, Value};
 use fieldbook_sync_tests::{Bystanders, forge};
 use tokio_tungstenite::tungstenite::Message;
@@ -210,7 +212,7 @@ async fn websocket_messages_that_are_not_binary_frames() {
             true,
         )])
         .await;
-    check(&mut socket, "10,000 empty parts", Either).await;
+    check(&mut socket, "10,000 empty parts", Closed(&[1009])).await;
 
     let mut socket = mallory.raw_joined().await;
     socket.send_fragments([part(Data::Continue, true)]).await;
@@ -222,6 +224,42 @@ async fn websocket_messages_that_are_not_binary_frames() {
     }
     socket.abort();
     bystanders.type_on("all of these").await;
+    server.assert_alive();
+}
+
+#[tokio::test]
+async fn a_message_in_parts_is_read_and_each_part_counts_as_a_frame() {
+    // F1, R6
+    let settings = TestServer::setup()
+        .set("limits.frames_per_second", 100)
+        .set("limits.frame_parts", 60);
+    let mut server = settings.start().await;
+    let mut bystanders = Bystanders::of(&server).await;
+    let mut socket = server.user("mallory").raw().await;
+    socket.join(&Join::new("mallory").fieldbook()).await;
+    let began = Instant::now();
+    let parts = |count: usize, frame: &Value| {
+        let bytes = frame.encode();
+        let opcode = |part| if part == 0 { Data::Binary } else { Data::Continue };
+        let content = move |part| if part == 0 { bytes.clone() } else { Vec::new() };
+        (0..count)
+            .map(move |part| Frame::message(content(part), OpCode::Data(opcode(part)), part + 1 == count))
+            .collect::<Vec<_>>()
+    };
+    for id in 0..5 {
+        let ping = Value::frame("fb").with("kind", "ping").with("id", id);
+        socket.send_fragments(parts(60, &ping)).await;
+    }
+    for id in 0..5 {
+        assert_eq!(socket.frame_of("fb").await.get("id"), Some(&Value::from(id)));
+    }
+    assert!(
+        began.elapsed() > Duration::from_millis(1_900),
+        "300 parts at 100 frames a second take a while"
+    );
+    socket.send_fragments(parts(61, &Value::frame("foo"))).await;
+    check(&mut socket, "61 parts", Closed(&[1009])).await;
+    bystanders.type_on("messages in parts").await;
     server.assert_alive();
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
 use automerge::sync::{Message, MessageFlags};
+use automerge::transaction::Transactable;
 use automerge::{ActorId, Change, ChangeHash, ObjType};
 use fieldbook_harness::{Peer, TestServer, Value, converge};
 use fieldbook_sync_tests::{Bystanders, forge};
@@ -269,12 +270,49 @@ async fn refused(scene: &mut Scene, name: &str, change: &Change) {
 }
 
 #[tokio::test]
+async fn a_whole_document_of_too_many_changes_is_refused() {
+    // S9
+    let scene = Scene::set(TestServer::setup().set("limits.uploaded_changes", 10)).await;
+    for (changes, is_refused) in [(10, false), (11, true)] {
+        let mut doc = automerge::Automerge::new();
+        for change in 0..changes {
+            let mut edit = doc.transaction();
+            edit.put(automerge::ROOT, "key", change).expect("the root is a map");
+            edit.commit();
+        }
+        let mut socket = scene.server.user("mallory").raw().await;
+        socket.join(&fieldbook_harness::Join::new("mallory").fieldbook()).await;
+        let frame = socket.about("sync", &fieldbook_harness::new_document_id());
+        let data = forge::message(doc.get_heads(), vec![doc.save()]);
+        socket.send(&frame.with("data", data)).await;
+        loop {
+            let frame = socket.frame().await;
+            if frame.kind() == "fb" && frame.text("kind") == "refused" {
+                assert!(is_refused, "{changes} changes: {}", frame.text("text"));
+                assert_eq!(frame.text("rule"), "document");
+                break;
+            }
+            let saved = |bytes| Message::decode(bytes).is_ok_and(|message| message.heads == doc.get_heads());
+            if frame.kind() == "sync" && saved(frame.bytes("data")) {
+                assert!(!is_refused, "{changes} changes were taken");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn changes_whose_dependencies_nobody_has() {
     // S10
     let settings = TestServer::setup()
         .set("limits.orphans", 100)
         .set("limits.orphan_bytes", 20_000);
-    let mut scene = Scene::set(settings.set("limits.frames_per_second", 100_000)).await;
+    let mut scene = Scene::set(
+        settings
+            .set("limits.frames_per_second", 100_000)
+            .set("limits.user_frames_per_second", 100_000),
+    )
+    .await;
     let mut mallory = scene.server.user("mallory").connect().await;
     mallory.find(&scene.document).await.expect("she is a member");
     for batch in 0..100_u64 {

@@ -17,7 +17,11 @@ async fn every_acknowledged_change_survives_a_kill() {
     let settings = TestServer::setup()
         .set("compaction.min_changes", 100)
         .set("compaction.interval_ms", 0);
-    let mut server = settings.set("limits.frames_per_second", 100_000).start().await;
+    let mut server = settings
+        .set("limits.frames_per_second", 100_000)
+        .set("limits.user_frames_per_second", 100_000)
+        .start()
+        .await;
     let mut survived = 0;
     for seed in seeds {
         eprintln!("FIELDBOOK_KILL_SEED={seed}");

@@ -9,6 +9,8 @@ mod ephemeral;
 mod floods;
 mod killed;
 mod people;
+mod shares;
+mod slow;
 mod store_failure;
 mod syncing;
 mod traces;

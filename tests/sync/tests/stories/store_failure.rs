@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use fieldbook_harness::server::get;
 use fieldbook_harness::{Peer, TestServer, Value, converge};
 
 /// A file system of 8 MB that is gone again afterwards.
@@ -83,8 +84,23 @@ async fn a_full_disk_shows_nothing_to_anybody_and_all_goes_on_afterwards() {
     assert_eq!(ben.text(&document), "before", "nobody has seen it (R1)");
     assert!(ann.is_connected() && ben.is_connected());
 
+    let (status, answer) = get(server.address(), "/readyz").expect("the server answers");
+    assert_eq!(status, 503);
+    assert!(answer.contains("changes cannot be stored"), "{answer}");
+    let said = |server: &TestServer, words: &str| server.log().matches(words).count();
+    let failing = [" ERROR ", " WARN "].map(|level| said(&server, level));
+    assert_eq!(
+        failing,
+        [1, 0],
+        "once, however often it is tried again:\n{}",
+        server.log()
+    );
+
     disk.empty();
     store_says(&mut ann, &document, true).await;
+    let (status, answer) = get(server.address(), "/readyz").expect("the server answers");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(said(&server, "changes are stored again"), 1);
     converge(&mut [&mut ann, &mut ben], &document).await;
     assert!(ben.text(&document).ends_with("after"));
     server.assert_alive();

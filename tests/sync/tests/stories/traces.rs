@@ -19,6 +19,7 @@ async fn a_paper_typed_by_three_people_in_turns() {
     let trace = Trace::load();
     let mut server = TestServer::setup()
         .set("limits.frames_per_second", 100_000)
+        .set("limits.user_frames_per_second", 100_000)
         .start()
         .await;
     let mut ann = server.user("ann").connect().await;
@@ -52,6 +53,7 @@ async fn a_text_written_by_two_people_at_once() {
     let trace = ConcurrentTrace::load();
     let mut server = TestServer::setup()
         .set("limits.frames_per_second", 100_000)
+        .set("limits.user_frames_per_second", 100_000)
         .start()
         .await;
     let (mut ann, mut ben) = (
