@@ -1,6 +1,7 @@
 //! `fieldbook verify` and `fieldbook export`: documents as they are stored.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fieldbook_core::history::{History, Index};
@@ -78,7 +79,7 @@ async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
     if !has_data(folder) {
         return Err(no_data(folder));
     }
-    Ok(open_store(folder).await?)
+    Ok(open_store(folder, Duration::ZERO).await?)
 }
 
 async fn check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Option<(DocumentId, String)> {

@@ -24,6 +24,9 @@ topic! {
         presence_linger_ms: u64 = 10_000, Whole(0, 600_000);
         /// How long a document that nobody has open stays in memory, in milliseconds.
         unload_ms: u64 = 5_000, Whole(0, 86_400_000);
+        /// The least time between the beginnings of two commits, in milliseconds. What comes after a pause is committed at
+        /// once; of a stream of edits, those that come within this time share a commit.
+        commit_interval_ms: u64 = 3, Whole(0, 1_000);
         /// How long after a failure the store is tried again, in milliseconds.
         store_retry_ms: u64 = 1_000, Whole(10, 600_000);
     }

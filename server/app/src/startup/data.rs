@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 
@@ -49,12 +50,17 @@ pub fn has_data(folder: &Path) -> bool {
     folder.join(DATABASE_FILE).is_file()
 }
 
-/// Opens the store in the data folder; makes both if need be.
+/// Opens the store in the data folder; makes both if need be. `commit_interval`: see
+/// [`SqliteOptions::commit_interval`].
 ///
 /// # Errors
 /// [`StartError::Store`].
-pub async fn open_store(folder: &Path) -> Result<SqliteStore, StartError> {
-    Ok(SqliteStore::open(&folder.join(DATABASE_FILE), SqliteOptions::default()).await?)
+pub async fn open_store(folder: &Path, commit_interval: Duration) -> Result<SqliteStore, StartError> {
+    let options = SqliteOptions {
+        commit_interval,
+        ..SqliteOptions::default()
+    };
+    Ok(SqliteStore::open(&folder.join(DATABASE_FILE), options).await?)
 }
 
 /// The key of all tokens is in there: nobody else on the machine reads it.

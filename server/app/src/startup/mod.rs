@@ -153,7 +153,11 @@ impl Server {
     /// [`StartError`], in words that say what to do.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let lock = DataFolder::lock(&config.server.data)?;
-        let database = open_store(&config.server.data).await?;
+        let database = open_store(
+            &config.server.data,
+            Duration::from_millis(config.sync.commit_interval_ms),
+        )
+        .await?;
         let mut server = Self::start_with(config, Arc::new(database.clone())).await?;
         server.data = Some((database, lock));
         Ok(server)

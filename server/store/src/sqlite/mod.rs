@@ -39,6 +39,9 @@ pub struct SqliteOptions {
     pub busy_timeout: Duration,
     /// Writes that may wait; further callers wait for a place.
     pub write_queue: usize,
+    /// The least time between the beginnings of two commits. A write that comes after a pause is committed at once; of a
+    /// stream of them, those that come within this time share one.
+    pub commit_interval: Duration,
     /// One transaction takes at most about this many bytes of changes.
     pub batch_bytes: usize,
     /// Greatest size of the database in pages of 4 KiB; beyond it the disk counts as full. `None`: the disk's size.
@@ -55,6 +58,7 @@ impl Default for SqliteOptions {
             read_connections: 4,
             busy_timeout: Duration::from_secs(5),
             write_queue: 1024,
+            commit_interval: Duration::from_millis(3),
             batch_bytes: 8 << 20,
             max_pages: None,
             checkpoint_pages: 2048,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use rusqlite::{Connection, Savepoint, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +39,7 @@ impl Writer {
             database,
             ledger: Ledger::default(),
             counters,
+            last_commit: None,
         };
         std::thread::Builder::new()
             .name("fieldbook-store".into())
@@ -103,6 +105,8 @@ struct Worker {
     database: Database,
     ledger: Ledger,
     counters: Arc<Counters>,
+    /// When it began.
+    last_commit: Option<Instant>,
 }
 
 impl Worker {
@@ -111,6 +115,7 @@ impl Worker {
         let mut closer = None;
         // While a batch is committed, the next one gathers in the channel.
         while closer.is_none() && waiting.blocking_recv_many(&mut requests, BATCH_WRITES) > 0 {
+            self.gather(&mut waiting, &mut requests);
             let mut requests = requests.drain(..).peekable();
             while requests.peek().is_some() && closer.is_none() {
                 let (batch, close) = self.take_batch(&mut requests);
@@ -126,6 +131,21 @@ impl Worker {
         if let Some(done) = closer {
             let _ = done.send(Ok(true));
         }
+    }
+
+    /// What comes soon after a commit waits until its time is over, and takes along what comes meanwhile.
+    fn gather(&mut self, waiting: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) {
+        let interval = self.database.options().commit_interval;
+        let rest = self.last_commit.map(|began| interval.saturating_sub(began.elapsed()));
+        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+            std::thread::sleep(rest);
+            while requests.len() < BATCH_WRITES
+                && let Ok(request) = waiting.try_recv()
+            {
+                requests.push(request);
+            }
+        }
+        self.last_commit = Some(Instant::now());
     }
 
     fn take_batch(

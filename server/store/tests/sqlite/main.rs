@@ -64,6 +64,34 @@ async fn writes_that_wait_together_are_committed_together() {
 }
 
 #[tokio::test]
+async fn a_stream_of_writes_shares_commits_that_keep_their_distance() {
+    let folder = TempDir::new().unwrap();
+    let commit_interval = Duration::from_millis(20);
+    let options = SqliteOptions {
+        commit_interval,
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(&database(&folder), options).await.unwrap();
+    let house = House::build(&store).await;
+    let ids: Vec<DocumentId> = join_all((0..100).map(|_| house.document(&store, 1))).await;
+    let (before, began) = (store.metrics(), std::time::Instant::now());
+    // They come one after the other, each a little later than the one before.
+    let appends = ids.iter().zip(0..).map(|(id, number)| {
+        let store = &store;
+        async move {
+            tokio::time::sleep(Duration::from_millis(number)).await;
+            store.append(*id, None, 2, changes(2..=2)).await.unwrap();
+        }
+    });
+    join_all(appends).await;
+    let (after, took) = (store.metrics(), began.elapsed());
+    assert_eq!(after.writes - before.writes, 100);
+    let most = took.as_millis() / commit_interval.as_millis() + 1;
+    let commits = u128::from(after.commits - before.commits);
+    assert!(commits <= most, "{commits} commits in {took:?}");
+}
+
+#[tokio::test]
 async fn a_large_batch_is_split() {
     let folder = TempDir::new().unwrap();
     let options = SqliteOptions {
