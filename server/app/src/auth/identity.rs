@@ -1,7 +1,9 @@
 //! Who sent a request.
 
+use actix_web::cookie::Cookie;
+use actix_web::dev::RequestHead;
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{Account, Role, StoreError};
 
@@ -74,7 +76,7 @@ pub enum AuthError {
 ///
 /// # Errors
 /// [`AuthError`]. It is a [`ResponseError`], so handlers pass it on with `?`.
-pub async fn identify(request: &HttpRequest, state: &State) -> Result<Identity, AuthError> {
+pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
     if let Some(token) = token_of(request)? {
         return if token.is_empty() {
             Err(AuthError::EmptyToken)
@@ -82,13 +84,13 @@ pub async fn identify(request: &HttpRequest, state: &State) -> Result<Identity, 
             by_token(&token, state).await
         };
     }
-    let Some(cookie) = request.cookie(COOKIE) else {
+    let Some(cookie) = session_cookie(request) else {
         return Err(AuthError::Missing);
     };
-    if request.path() == SYNC_PATH || !request.method().is_safe() {
+    if request.uri.path() == SYNC_PATH || !request.method.is_safe() {
         check_origin(request, &state.config.server, true)?;
     }
-    by_session(cookie.value(), state).await
+    by_session(&cookie, state).await
 }
 
 async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
@@ -130,7 +132,17 @@ impl Identity {
     }
 }
 
-fn token_of(request: &HttpRequest) -> Result<Option<String>, AuthError> {
+fn session_cookie(request: &RequestHead) -> Option<String> {
+    let headers = request.headers().get_all(header::COOKIE);
+    headers
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|cookie| Cookie::parse_encoded(cookie.trim()).ok())
+        .find(|cookie| cookie.name() == COOKIE)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+fn token_of(request: &RequestHead) -> Result<Option<String>, AuthError> {
     if let Some(value) = request.headers().get(header::AUTHORIZATION) {
         let value = value.to_str().map_err(|_| AuthError::InvalidToken)?;
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
@@ -141,12 +153,14 @@ fn token_of(request: &HttpRequest) -> Result<Option<String>, AuthError> {
             Err(AuthError::Missing)
         };
     }
-    if request.path() != SYNC_PATH {
+    if request.uri.path() != SYNC_PATH {
         return Ok(None);
     }
     // A token has no character that a query would have to escape.
     let pairs = request
-        .query_string()
+        .uri
+        .query()
+        .unwrap_or_default()
         .split('&')
         .filter_map(|pair| pair.split_once('='));
     Ok(pairs

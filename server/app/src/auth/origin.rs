@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{self, HeaderName};
 
 use super::AuthError;
@@ -24,7 +24,7 @@ pub struct HostRefused;
 ///
 /// # Errors
 /// [`HostRefused`].
-pub fn own_origin(request: &HttpRequest, server: &Server) -> Result<Origin, HostRefused> {
+pub fn own_origin(request: &RequestHead, server: &Server) -> Result<Origin, HostRefused> {
     if let Some(origin) = &server.public_url {
         return Ok(origin.clone());
     }
@@ -37,7 +37,7 @@ pub fn own_origin(request: &HttpRequest, server: &Server) -> Result<Origin, Host
     };
     let https = forwarded(header::X_FORWARDED_PROTO).map_or(server.has_tls(), |scheme| scheme == "https");
     let host = forwarded(header::X_FORWARDED_HOST)
-        .or_else(|| request.uri().authority().map(|authority| authority.as_str()))
+        .or_else(|| request.uri.authority().map(|authority| authority.as_str()))
         .or_else(|| request.headers().get(header::HOST)?.to_str().ok());
     let origin = host.and_then(|host| Origin::new(https, host)).ok_or(HostRefused)?;
     if is_address_or_localhost(origin.host()) {
@@ -51,7 +51,7 @@ pub fn own_origin(request: &HttpRequest, server: &Server) -> Result<Origin, Host
 ///
 /// # Errors
 /// [`AuthError::ForeignOrigin`], or [`AuthError::HostRefused`].
-pub fn check_origin(request: &HttpRequest, server: &Server, required: bool) -> Result<(), AuthError> {
+pub fn check_origin(request: &RequestHead, server: &Server, required: bool) -> Result<(), AuthError> {
     let own = own_origin(request, server).map_err(AuthError::HostRefused)?;
     match request.headers().get(header::ORIGIN) {
         None if required => Err(AuthError::ForeignOrigin),
@@ -63,8 +63,8 @@ pub fn check_origin(request: &HttpRequest, server: &Server, required: bool) -> R
 
 /// The address of the client: the peer's, or what the last trusted proxy says.
 #[must_use]
-pub fn client_address(request: &HttpRequest, server: &Server) -> IpAddr {
-    let Some(peer) = request.peer_addr() else {
+pub fn client_address(request: &RequestHead, server: &Server) -> IpAddr {
+    let Some(peer) = request.peer_addr else {
         return IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     };
     let mut address = peer.ip().to_canonical();
@@ -85,8 +85,8 @@ pub fn client_address(request: &HttpRequest, server: &Server) -> IpAddr {
     address
 }
 
-fn comes_through_proxy(request: &HttpRequest, server: &Server) -> bool {
-    request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server))
+fn comes_through_proxy(request: &RequestHead, server: &Server) -> bool {
+    request.peer_addr.is_some_and(|peer| is_trusted(peer.ip(), server))
 }
 
 fn is_trusted(address: IpAddr, server: &Server) -> bool {
@@ -94,7 +94,7 @@ fn is_trusted(address: IpAddr, server: &Server) -> bool {
 }
 
 /// The last value of a header that proxies append to: what the nearest proxy said.
-fn last_of(request: &HttpRequest, name: HeaderName) -> Option<&str> {
+fn last_of(request: &RequestHead, name: HeaderName) -> Option<&str> {
     request
         .headers()
         .get_all(name)
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn request(peer: &str, headers: &[(&'static str, &str)]) -> HttpRequest {
+    fn request(peer: &str, headers: &[(&'static str, &str)]) -> actix_web::HttpRequest {
         let request = TestRequest::default().peer_addr(peer.parse().unwrap());
         headers
             .iter()
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_foreign_name_is_refused_without_a_public_url() {
-        let own = |host: &str| own_origin(&request("9.9.9.9:1", &[("host", host)]), &Server::default());
+        let own = |host: &str| own_origin(request("9.9.9.9:1", &[("host", host)]).head(), &Server::default());
         assert_eq!(own("127.0.0.1:8080").unwrap().to_string(), "http://127.0.0.1:8080");
         assert_eq!(own("localhost:5173").unwrap().to_string(), "http://localhost:5173");
         assert_eq!(own("[::1]:80").unwrap().to_string(), "http://[::1]");
@@ -158,7 +158,7 @@ mod tests {
         };
         let check = |origin: &str| {
             check_origin(
-                &request("9.9.9.9:1", &[("host", "127.0.0.1:8080"), ("origin", origin)]),
+                request("9.9.9.9:1", &[("host", "127.0.0.1:8080"), ("origin", origin)]).head(),
                 &server,
                 true,
             )
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn no_origin_is_enough_only_where_none_is_required() {
         let request = request("9.9.9.9:1", &[("host", "127.0.0.1")]);
-        assert!(check_origin(&request, &Server::default(), false).is_ok());
-        assert!(check_origin(&request, &Server::default(), true).is_err());
+        assert!(check_origin(request.head(), &Server::default(), false).is_ok());
+        assert!(check_origin(request.head(), &Server::default(), true).is_err());
     }
 
     #[test]
@@ -191,23 +191,23 @@ mod tests {
         ];
         let direct = request("9.9.9.9:1", &headers);
         assert_eq!(
-            own_origin(&direct, &behind_proxy()).unwrap().to_string(),
+            own_origin(direct.head(), &behind_proxy()).unwrap().to_string(),
             "http://127.0.0.1:1"
         );
-        assert_eq!(client_address(&direct, &behind_proxy()).to_string(), "9.9.9.9");
+        assert_eq!(client_address(direct.head(), &behind_proxy()).to_string(), "9.9.9.9");
         let proxied = request("10.1.1.1:1", &headers);
         assert_eq!(
-            own_origin(&proxied, &behind_proxy()).unwrap().to_string(),
+            own_origin(proxied.head(), &behind_proxy()).unwrap().to_string(),
             "https://127.0.0.2"
         );
-        assert_eq!(client_address(&proxied, &behind_proxy()).to_string(), "7.7.7.7");
+        assert_eq!(client_address(proxied.head(), &behind_proxy()).to_string(), "7.7.7.7");
     }
 
     #[test]
     fn what_the_client_itself_wrote_into_forwarded_for_is_not_believed() {
         let chain = request("10.1.1.1:1", &[("x-forwarded-for", "1.2.3.4, 7.7.7.7, 10.2.2.2")]);
-        assert_eq!(client_address(&chain, &behind_proxy()).to_string(), "7.7.7.7");
+        assert_eq!(client_address(chain.head(), &behind_proxy()).to_string(), "7.7.7.7");
         let garbled = request("10.1.1.1:1", &[("x-forwarded-for", "nonsense, 7.7.7.7")]);
-        assert_eq!(client_address(&garbled, &behind_proxy()).to_string(), "7.7.7.7");
+        assert_eq!(client_address(garbled.head(), &behind_proxy()).to_string(), "7.7.7.7");
     }
 }

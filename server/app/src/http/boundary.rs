@@ -31,7 +31,7 @@ pub async fn guard<B: MessageBody + 'static>(
     };
     let started = Instant::now();
     let in_flight = state.in_flight.enter();
-    let own = own_origin(request.request(), &state.config.server);
+    let own = own_origin(request.head(), &state.config.server);
     let mut response = match &own {
         Err(refused) if !FOR_MONITORS.contains(&request.path()) => {
             let error = ApiError::from(AuthError::HostRefused(*refused));
@@ -63,7 +63,8 @@ pub async fn guard<B: MessageBody + 'static>(
     }))
 }
 
-fn set_headers(headers: &mut HeaderMap, own: Option<&Origin>) {
+/// What every answer tells browsers.
+pub fn set_headers(headers: &mut HeaderMap, own: Option<&Origin>) {
     let mut set = |name, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };

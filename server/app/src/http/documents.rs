@@ -23,7 +23,7 @@ pub(super) async fn list(
     state: Data<State>,
     filter: Query<DocumentFilter>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = identify(&request, &state).await?;
+    let identity = identify(request.head(), &state).await?;
     let entries = state.store.list_documents(identity.workspace, filter.archived).await?;
     let documents = entries.into_iter().map(Document::from).collect();
     Ok(HttpResponse::Ok().json(DocumentList { documents }))
@@ -46,7 +46,7 @@ pub(super) async fn create(
     body: Json<Object<NewDocument>>,
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
-    let identity = identify(&request, &state).await?;
+    let identity = identify(request.head(), &state).await?;
     require_writer(&identity)?;
     let title = check_title(&body.title)?;
     let id = DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes())
@@ -78,7 +78,7 @@ pub(super) async fn create(
         body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {
-    let identity = identify(&request, &state).await?;
+    let identity = identify(request.head(), &state).await?;
     let entry = find(parse(&id)?, &identity, &state).await?;
     Ok(HttpResponse::Ok().json(Document::from(entry)))
 }
@@ -125,7 +125,7 @@ async fn set_archived(
     id: &str,
     archived_at_ms: Option<i64>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = identify(request, state).await?;
+    let identity = identify(request.head(), state).await?;
     let entry = find(parse(id)?, &identity, state).await?;
     require_writer(&identity)?;
     // What is put away already stays put away since then.

@@ -49,13 +49,13 @@ pub(super) async fn accept(
     state: Data<State>,
     body: Json<Object<NewAccount>>,
 ) -> Result<HttpResponse, ApiError> {
-    check_origin(&request, &state.config.server, false)?;
+    check_origin(request.head(), &state.config.server, false)?;
     let new = Checked::from(body.into_inner().0)?;
     let (hash, invitation) = find(&secret, &state).await?;
     // Hashing is dear, so these attempts count like signing in, once they hold a good link.
     state
         .rate
-        .sign_in_address(client_address(&request, &state.config.server))?;
+        .sign_in_address(client_address(request.head(), &state.config.server))?;
     let mut account = Account {
         id: UserId(uuid::Uuid::new_v4()),
         name: new.name,
@@ -99,13 +99,13 @@ pub(super) async fn create(
     body: Json<Object<NewInvitation>>,
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
-    let identity = identify(&request, &state).await?;
+    let identity = identify(request.head(), &state).await?;
     if identity.role != Role::Owner {
         return Err(ApiError::Forbidden(
             "only an owner of the workspace invites people".to_owned(),
         ));
     }
-    let own = own_origin(&request, &state.config.server).map_err(AuthError::HostRefused)?;
+    let own = own_origin(request.head(), &state.config.server).map_err(AuthError::HostRefused)?;
     let account = state
         .store
         .account(identity.user)

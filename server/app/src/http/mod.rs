@@ -18,7 +18,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 
-pub use boundary::guard;
+pub use boundary::{guard, set_headers};
 pub use error::{ApiError, PROBLEM_JSON, Problem};
 pub use openapi::description;
 pub use rate::RateLimits;

@@ -84,7 +84,7 @@ pub(super) async fn limit<B: MessageBody + 'static>(
     let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let address = client_address(request.request(), &state.config.server);
+    let address = client_address(request.head(), &state.config.server);
     if let Err(error) = state.rate.request(address) {
         return Ok(request.into_response(error.error_response()));
     }

@@ -22,7 +22,7 @@ const MOST_PASSWORD_CHARACTERS: usize = 200;
     (status = 401, description = "Nobody is", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let identity = identify(&request, &state).await?;
+    let identity = identify(request.head(), &state).await?;
     let account = account_of(&identity, &state).await?;
     Ok(answer(HttpResponse::Ok(), &account, identity.role_name(), &state))
 }
@@ -39,11 +39,11 @@ pub(super) async fn create(
     state: Data<State>,
     body: Json<Object<SignIn>>,
 ) -> Result<HttpResponse, ApiError> {
-    check_origin(&request, &state.config.server, false)?;
+    check_origin(request.head(), &state.config.server, false)?;
     let Object(SignIn { name, password }) = body.into_inner();
     state
         .rate
-        .sign_in(client_address(&request, &state.config.server), &name)?;
+        .sign_in(client_address(request.head(), &state.config.server), &name)?;
     let account = match password.chars().nth(MOST_PASSWORD_CHARACTERS) {
         None => state.store.account_by_name(name.trim()).await?,
         Some(_) => None,
@@ -71,7 +71,7 @@ pub(super) async fn create(
 pub(super) async fn end(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let mut response = HttpResponse::NoContent();
     if let Some(cookie) = request.cookie(COOKIE) {
-        check_origin(&request, &state.config.server, true)?;
+        check_origin(request.head(), &state.config.server, true)?;
         if let Some(session) = SessionCookie::received(cookie.value()) {
             state.store.delete_session(session.hash()).await?;
         }
@@ -114,7 +114,7 @@ async fn account_of(identity: &Identity, state: &State) -> Result<Account, ApiEr
 }
 
 fn is_secure(request: &HttpRequest, state: &State) -> Result<bool, ApiError> {
-    let own = own_origin(request, &state.config.server);
+    let own = own_origin(request.head(), &state.config.server);
     own.map(|own| own.is_https())
         .map_err(|refused| crate::auth::AuthError::HostRefused(refused).into())
 }

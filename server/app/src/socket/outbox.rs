@@ -1,30 +1,22 @@
 //! What is to be sent to one socket. Bounded in bytes: a reader that does not read is closed, and syncs again later.
-//!
-//! The queue is the body of the upgraded response: what has gathered since the connection could last be written to goes
-//! out in one write, and nothing else stands between a room and the connection.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use actix_http::ws::{OpCode, Parser};
-use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_ws::{CloseCode, CloseReason};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use fieldbook_core::wire::Frame;
-use tokio::sync::oneshot;
 
 /// How long a socket that is over may take to send what is left.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// What a message costs beside its bytes.
 const OVERHEAD: usize = 64;
-/// Bytes after which no further frame is added to what is written at once.
-const WRITE_BYTES: usize = 16 << 10;
 
+/// What stands in an outbox.
 #[derive(Debug)]
-enum Outgoing {
+pub(super) enum Item {
     Frame(Frame),
     Ping,
     Pong(Bytes),
@@ -38,14 +30,14 @@ enum Outgoing {
 pub struct Outbox(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     most: usize,
     queue: Mutex<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Outgoing>,
+    waiting: VecDeque<Item>,
     /// Of `waiting`, with what each message costs beside them, but for the large one.
     bytes: usize,
     /// One that is larger than all may be together is among them: a document is sent whole.
@@ -56,26 +48,19 @@ struct Queue {
     writer: Option<Waker>,
 }
 
-/// An outbox that takes up to `most` bytes, and the body that empties it.
-pub(super) fn new(most: usize) -> (Outbox, Outgoings) {
+/// An outbox that takes up to `most` bytes, as those who fill it and as the one who empties it have it.
+pub(super) fn new(most: usize) -> (Outbox, Arc<Shared>) {
     let shared = Arc::new(Shared {
         most,
         queue: Mutex::default(),
     });
-    let outgoings = Outgoings {
-        shared: Arc::clone(&shared),
-        suffix: Bytes::new(),
-        over: false,
-        replaced: None,
-        gone: None,
-    };
-    (Outbox(shared), outgoings)
+    (Outbox(Arc::clone(&shared)), shared)
 }
 
 impl Outbox {
     /// Puts a frame in. If too much is waiting already, the socket is closed instead.
     pub fn send(&self, frame: Frame) {
-        self.put(Outgoing::Frame(frame));
+        self.put(Item::Frame(frame));
     }
 
     /// Closes the socket once what is waiting has been sent. The first reason counts.
@@ -91,36 +76,30 @@ impl Outbox {
         self.end(None);
     }
 
-    /// Lets go of what is waiting. What the connection has already been given it keeps.
-    pub(super) fn discard(&self) {
-        self.finish();
-        self.0.lock().empty();
-    }
-
     /// Has it been closed?
     pub(super) fn is_closed(&self) -> bool {
         self.0.lock().closed
     }
 
     pub(super) fn ping(&self) {
-        self.put(Outgoing::Ping);
+        self.put(Item::Ping);
     }
 
     pub(super) fn pong(&self, payload: Bytes) {
-        self.put(Outgoing::Pong(payload));
+        self.put(Item::Pong(payload));
     }
 
     /// The socket has said its name: frames from here on are completed with it.
     pub(super) fn address(&self, suffix: Bytes) {
-        self.put(Outgoing::Target(suffix));
+        self.put(Item::Target(suffix));
     }
 
-    fn put(&self, outgoing: Outgoing) {
+    fn put(&self, item: Item) {
         let mut queue = self.0.lock();
         if queue.closed {
             return;
         }
-        if !queue.has_room_for(&outgoing, self.0.most) {
+        if !queue.has_room_for(&item, self.0.most) {
             drop(queue);
             self.close(
                 1013,
@@ -128,40 +107,58 @@ impl Outbox {
             );
             return;
         }
-        queue.push(outgoing, self.0.most);
+        queue.push(item, self.0.most);
     }
 
     fn end(&self, reason: Option<CloseReason>) {
         let mut queue = self.0.lock();
         if !queue.closed {
             queue.closed = true;
-            queue.push(Outgoing::Close(reason), self.0.most);
+            queue.push(Item::Close(reason), self.0.most);
         }
     }
 }
 
 impl Shared {
+    /// The next item; without one, whether there will be none any more. `wake`: who puts one in wakes the writer.
+    pub(super) fn take(&self, writer: &Waker, wake: bool) -> Result<Item, bool> {
+        let mut queue = self.lock();
+        queue.pop(self.most).ok_or_else(|| {
+            if wake {
+                queue.writer = Some(writer.clone());
+            }
+            queue.closed
+        })
+    }
+
+    /// Nothing more is taken: the connection is gone.
+    pub(super) fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        queue.empty();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
-    fn has_room_for(&self, outgoing: &Outgoing, most: usize) -> bool {
-        if outgoing.len() > most {
+    fn has_room_for(&self, item: &Item, most: usize) -> bool {
+        if item.len() > most {
             !self.has_large
         } else {
-            self.waiting.is_empty() || self.bytes + outgoing.len() <= most
+            self.waiting.is_empty() || self.bytes + item.len() <= most
         }
     }
 
-    fn push(&mut self, outgoing: Outgoing, most: usize) {
-        if outgoing.len() > most {
+    fn push(&mut self, item: Item, most: usize) {
+        if item.len() > most {
             self.has_large = true;
         } else {
-            self.bytes += OVERHEAD + outgoing.len();
+            self.bytes += OVERHEAD + item.len();
         }
-        self.waiting.push_back(outgoing);
+        self.waiting.push_back(item);
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }
@@ -173,100 +170,22 @@ impl Queue {
         self.has_large = false;
     }
 
-    fn pop(&mut self, most: usize) -> Option<Outgoing> {
-        let outgoing = self.waiting.pop_front()?;
-        if outgoing.len() > most {
+    fn pop(&mut self, most: usize) -> Option<Item> {
+        let item = self.waiting.pop_front()?;
+        if item.len() > most {
             self.has_large = false;
         } else {
-            self.bytes -= OVERHEAD + outgoing.len();
+            self.bytes -= OVERHEAD + item.len();
         }
         if self.waiting.is_empty() {
             // Most sockets are idle most of the time: they hold nothing.
             self.waiting = VecDeque::new();
         }
-        Some(outgoing)
+        Some(item)
     }
 }
 
-/// The body of an upgraded response: what is in the outbox, as WebSocket frames.
-pub(super) struct Outgoings {
-    shared: Arc<Shared>,
-    suffix: Bytes,
-    over: bool,
-    /// The body that the handshake came with: it tells the reading half when the connection is gone.
-    replaced: Option<BoxBody>,
-    /// Tells whoever waits for the end by being dropped.
-    gone: Option<oneshot::Sender<()>>,
-}
-
-impl Outgoings {
-    /// Takes the place of a handshake's own body. The receiver hears of the end of the connection.
-    pub(super) fn replace(mut self, body: BoxBody) -> (BoxBody, oneshot::Receiver<()>) {
-        let (gone, over) = oneshot::channel();
-        self.replaced = Some(body);
-        self.gone = Some(gone);
-        (BoxBody::new(self), over)
-    }
-
-    /// What waits, encoded, up to [`WRITE_BYTES`] or one frame that is larger. Empty: nothing does.
-    fn take(&mut self, context: &mut Context<'_>) -> BytesMut {
-        let mut written = BytesMut::new();
-        while written.len() < WRITE_BYTES && !self.over {
-            let mut queue = self.shared.lock();
-            let Some(outgoing) = queue.pop(self.shared.most) else {
-                self.over = queue.closed;
-                if written.is_empty() {
-                    queue.writer = Some(context.waker().clone());
-                }
-                break;
-            };
-            drop(queue);
-            match outgoing {
-                Outgoing::Frame(frame) => {
-                    let frame = frame.for_target(&self.suffix);
-                    Parser::write_message(&mut written, frame, OpCode::Binary, true, false);
-                }
-                Outgoing::Ping => Parser::write_message(&mut written, b"", OpCode::Ping, true, false),
-                Outgoing::Pong(payload) => Parser::write_message(&mut written, payload, OpCode::Pong, true, false),
-                Outgoing::Target(name) => self.suffix = name,
-                Outgoing::Close(reason) => {
-                    Parser::write_close(&mut written, reason, false);
-                    self.over = true;
-                }
-            }
-        }
-        written
-    }
-}
-
-impl MessageBody for Outgoings {
-    type Error = std::convert::Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let written = self.take(context);
-        if written.is_empty() {
-            return if self.over { Poll::Ready(None) } else { Poll::Pending };
-        }
-        Poll::Ready(Some(Ok(written.freeze())))
-    }
-}
-
-impl Drop for Outgoings {
-    fn drop(&mut self) {
-        let mut queue = self.shared.lock();
-        queue.closed = true;
-        queue.empty();
-    }
-}
-
-impl Outgoing {
+impl Item {
     fn len(&self) -> usize {
         match self {
             Self::Frame(frame) => frame.len(),
@@ -286,16 +205,16 @@ mod tests {
 
     #[test]
     fn a_reader_that_does_not_read_is_closed_and_costs_no_more() {
-        let (outbox, outgoings) = new(1_000);
+        let (outbox, waiting) = new(1_000);
         for _ in 0..100 {
             outbox.send(frame(300));
         }
         assert!(outbox.is_closed());
         let mut frames = 0;
         let mut closed = None;
-        while let Some(outgoing) = outgoings.shared.lock().pop(1_000) {
-            match outgoing {
-                Outgoing::Close(reason) => closed = reason.map(|reason| reason.code),
+        while let Ok(item) = waiting.take(Waker::noop(), true) {
+            match item {
+                Item::Close(reason) => closed = reason.map(|reason| reason.code),
                 _ => frames += 1,
             }
         }
@@ -304,7 +223,7 @@ mod tests {
 
     #[test]
     fn one_large_frame_passes_among_small_ones() {
-        let (outbox, _outgoings) = new(1_000);
+        let (outbox, _waiting) = new(1_000);
         for size in [100, 5_000, 100] {
             outbox.send(frame(size));
         }
@@ -314,40 +233,12 @@ mod tests {
     }
 
     #[test]
-    fn what_has_gathered_goes_out_in_one_write() {
-        let (outbox, mut outgoings) = new(100_000);
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(outgoings.take(&mut context).is_empty());
-        for _ in 0..3 {
-            outbox.send(frame(10));
-        }
-        outbox.send(frame(WRITE_BYTES));
-        outbox.send(frame(10));
-        outbox.finish();
-        assert_eq!(outgoings.take(&mut context).len(), 3 * 12 + 4 + WRITE_BYTES);
-        assert_eq!(outgoings.take(&mut context).len(), 12 + 2, "a frame and a close frame");
-        assert!(outgoings.over);
-    }
-
-    #[test]
-    fn what_is_discarded_is_not_sent_and_the_body_ends() {
-        let (outbox, mut outgoings) = new(1_000);
+    fn what_is_abandoned_is_let_go() {
+        let (outbox, waiting) = new(1_000);
         outbox.send(frame(500));
-        outbox.discard();
-        assert_eq!(outbox.0.lock().bytes, 0);
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(matches!(
-            Pin::new(&mut outgoings).poll_next(&mut context),
-            Poll::Ready(None)
-        ));
-    }
-
-    #[test]
-    fn a_connection_that_is_gone_takes_nothing() {
-        let (outbox, outgoings) = new(1_000);
-        drop(outgoings);
-        outbox.send(frame(10));
-        assert!(outbox.is_closed());
-        assert_eq!(outbox.0.lock().bytes, 0);
+        waiting.abandon();
+        assert_eq!(waiting.lock().bytes, 0);
+        outbox.send(frame(500));
+        assert!(matches!(waiting.take(Waker::noop(), true), Err(true)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_ws::{CloseCode, Message, MessageStream};
+use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
@@ -13,6 +13,7 @@ use fieldbook_core::room::{Input, Load};
 use fieldbook_core::wire::{self, ClientExtension, ClientFrame, Ephemeral, Join};
 
 use super::assembly::Assembly;
+use super::connection::{Connection, Incoming};
 use super::users::Share;
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
@@ -84,17 +85,17 @@ impl Reader {
         }
     }
 
-    /// Listens until the socket is over, then tells the rooms.
-    pub(super) async fn run(mut self, stream: MessageStream) {
-        let stream = stream.max_frame_size(self.state.config.limits.frame_bytes);
-        let end = self.listen(stream).await;
+    /// Listens until the socket is over, then tells the rooms. The connection comes back.
+    pub(super) async fn run<T: Connection>(mut self, mut incoming: Incoming<T>) -> Incoming<T> {
+        let end = self.listen(&mut incoming).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
         self.say_goodbye(&end).await;
+        incoming
     }
 
-    async fn listen(&mut self, mut stream: MessageStream) -> End {
+    async fn listen<T: Connection>(&mut self, incoming: &mut Incoming<T>) -> End {
         let sync = &self.state.config.sync;
         let join_deadline = tokio::time::sleep(Duration::from_millis(sync.join_deadline_ms));
         let expiry = tokio::time::sleep(self.expires_in.min(Duration::from_secs(86_400 * 365)));
@@ -104,7 +105,7 @@ impl Reader {
         tokio::pin!(join_deadline, expiry);
         loop {
             let message = tokio::select! {
-                message = stream.recv() => message,
+                message = incoming.recv() => message,
                 _ = pings.tick() => match self.ping() {
                     Some(end) => return end,
                     None => continue,

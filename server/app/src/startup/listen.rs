@@ -6,9 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_codec::Framed;
+use actix_http::{HttpService, TlsAcceptorConfig};
+use actix_service::{fn_service, map_config};
 use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,10 +20,30 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{StartError, State, app};
 use crate::config::Config;
+use crate::socket;
 
 const BACKLOG: i32 = 1_024;
 /// Connections beside the sockets that are allowed: requests, and sockets that are about to be refused in words.
 const SPARE_CONNECTIONS: usize = 1_000;
+
+/// What actix does with connections of one type; one that asks for an upgrade becomes a socket of ours. This is what
+/// `actix_web::HttpServer` is made of, which has no place for upgrades. (A macro, since the type has no name.)
+macro_rules! http_service {
+    ($state:expr, $Connection:ty) => {{
+        let (limits, sync) = (&$state.config.limits, &$state.config.sync);
+        // Three pings without an answer: the system gives up on what it could not deliver, too.
+        let user_timeout = Duration::from_millis(3 * sync.ping_interval_ms);
+        let upgrading = $state.clone();
+        HttpService::build()
+            .client_request_timeout(Duration::from_millis(limits.request_head_ms))
+            .keep_alive(Duration::from_millis(limits.idle_connection_ms))
+            .on_connect_ext(move |connection: &$Connection, _| tune(connection, user_timeout))
+            .upgrade(fn_service(move |(request, connection): (_, Framed<$Connection, _>)| {
+                socket::upgrade(upgrading.clone(), request, connection)
+            }))
+            .finish(map_config(app(&$state), |()| AppConfig::default()))
+    }};
+}
 
 /// Begins to listen. The server runs once it is awaited.
 pub(super) fn listen(state: &web::Data<State>) -> Result<(SocketAddr, actix_web::dev::Server), StartError> {
@@ -31,23 +55,21 @@ pub(super) fn listen(state: &web::Data<State>) -> Result<(SocketAddr, actix_web:
     let listener = bind(config.server.listen).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let tls = tls_config(config)?;
-    // Three pings without an answer: the system gives up on what it could not deliver, too.
-    let user_timeout = Duration::from_millis(3 * config.sync.ping_interval_ms);
-    let request_head = Duration::from_millis(config.limits.request_head_ms);
-    let idle = Duration::from_millis(config.limits.idle_connection_ms);
-    let connections = config.limits.sockets.saturating_add(SPARE_CONNECTIONS);
-    let state = state.clone();
-    let server = HttpServer::new(move || app(&state))
-        .on_connect(move |connection, _| tune(connection, user_timeout))
-        .client_request_timeout(request_head)
-        .tls_handshake_timeout(request_head)
-        .keep_alive(idle)
-        .max_connections(connections)
+    let name = "fieldbook";
+    let server = actix_web::dev::Server::build()
         .workers(config.server.serving_threads())
+        .max_concurrent_connections(config.limits.sockets.saturating_add(SPARE_CONNECTIONS))
         .disable_signals();
+    let state = state.clone();
     let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, tls),
-        None => server.listen(listener),
+        None => server.listen(name, listener, move || http_service!(state, TcpStream).tcp()),
+        Some(tls) => {
+            let handshake = Duration::from_millis(config.limits.request_head_ms);
+            server.listen(name, listener, move || {
+                let acceptor = TlsAcceptorConfig::default().handshake_timeout(handshake);
+                http_service!(state, TlsStream<TcpStream>).rustls_0_23_with_config(tls.clone(), acceptor)
+            })
+        }
     };
     Ok((address, server.map_err(cannot)?.run()))
 }

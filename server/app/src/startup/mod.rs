@@ -261,7 +261,7 @@ impl Server {
 
 /// Everything that the server answers, in one place.
 fn routes(services: &mut web::ServiceConfig) {
-    services.service(http::only("/sync", Method::GET, web::get().to(socket::sync)));
+    services.service(http::only("/sync", Method::GET, web::get().to(socket::not_an_upgrade)));
     http::mount(services);
 }
 
@@ -286,7 +286,8 @@ fn app(
 
 /// The rooms, and the sockets that reach them. The node's peer id is new at each start: sync begins afresh then.
 fn sockets(config: &Config, store: &Arc<dyn Store>) -> Result<Arc<Sockets>, StartError> {
-    let us = PeerId::new(&format!("fieldbook-{}", uuid::Uuid::new_v4()))
+    // Short: it stands in every frame.
+    let us = PeerId::new(&format!("fb-{}", bs58::encode(fresh_bytes::<8>()).into_string()))
         .map_err(|error| StartError::Unexpected(error.to_string()))?;
     let rooms = Rooms::new(config, us.clone(), Arc::clone(store), workers(config)?);
     Ok(Arc::new(Sockets::new(us, rooms, config)))

@@ -161,7 +161,9 @@ fn forged_change() -> bytes::Bytes {
 /// A new document beside `beside`, of one change that nobody has looked at.
 fn append_unchecked(folder: &Path, beside: &str, change: bytes::Bytes) -> fieldbook_core::id::DocumentId {
     on_runtime(async {
-        let store = fieldbook::startup::open_store(folder).await.unwrap();
+        let store = fieldbook::startup::open_store(folder, std::time::Duration::ZERO)
+            .await
+            .unwrap();
         let bad = fieldbook_core::id::DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).unwrap();
         use fieldbook_store::{Directory, DocumentStore};
         let entry = store.document(beside.parse().unwrap()).await.unwrap().unwrap();
@@ -257,7 +259,9 @@ fn make_document(data: &Path) -> String {
     assert!(on(data, "token", &["--user", "Ann"]).status.success());
     on_runtime(async {
         use fieldbook_store::{Directory, DocumentStore};
-        let store = fieldbook::startup::open_store(data).await.unwrap();
+        let store = fieldbook::startup::open_store(data, std::time::Duration::ZERO)
+            .await
+            .unwrap();
         let ann = store.account_by_name("Ann").await.unwrap().unwrap();
         let id = fieldbook_core::id::DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).unwrap();
         let kind = fieldbook_core::template::Kind::AccountPlan;
