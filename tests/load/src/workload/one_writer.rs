@@ -52,7 +52,9 @@ async fn measure(bench: &Bench, peer: Peer) -> Result<Figures> {
     let (made, keys) = bench.history().split_at(1);
     let document = fill::documents(&server, 1, made).await?.remove(0);
     let outcome = burst::type_fast(&server, &document, keys, READERS, replies(peer), bench.duration).await?;
-    Ok(figures(outcome))
+    let mut figures = figures(outcome);
+    figures.push(("RSS MB", count(measure::resident_bytes(server.pid())?) / 1e6));
+    Ok(figures)
 }
 
 fn figures(outcome: Outcome) -> Figures {
