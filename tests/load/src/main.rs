@@ -39,10 +39,10 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     peers: Vec<Peer>,
     /// Measurements of each kind where the figures are noisy; the median is reported.
-    #[arg(short, long, default_value_t = 2)]
+    #[arg(short, long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of each measurement of typing.
-    #[arg(short, long, default_value_t = 4)]
+    #[arg(short, long, default_value_t = 5)]
     seconds: u64,
     /// How often Fieldbook is killed.
     #[arg(long, default_value_t = 100)]
