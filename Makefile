@@ -25,7 +25,7 @@ test: tools test-rust test-web test-interop test-browser
 ## check: format, lints, types
 check: check-rust check-web
 
-## bench: Fieldbook beside other servers, some ten minutes; BENCH="…" for arguments, such as BENCH="--only fan-out"
+## bench: Fieldbook beside other servers, some twenty minutes; BENCH="…" for arguments, such as BENCH="--only fan-out"
 bench: build tests/load/peers/sync-server/node_modules/.package-lock.json
 	$(CARGO) build --release --locked -p fieldbook-load
 	$(CARGO) run --release --locked -p fieldbook-load -- $(BENCH)

@@ -1,4 +1,5 @@
 //! The ceiling: a bare actix-ws relay. Each binary frame goes to all others in its room; no CRDT, no permission, no disk.
+//! Its sockets are set as Fieldbook's are: what is sent is sent at once.
 //!
 //! It speaks as much of the protocol as the generator needs: `join` is answered with `peer`; the first frame after that
 //! names the document, which is the room, and is echoed. A frame of the type `reply` is read and dropped: clients of the
@@ -27,11 +28,15 @@ struct Relay {
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
-    let address = std::env::args()
-        .nth(1)
-        .expect("usage: fieldbook-load-relay ADDRESS:PORT");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [address, workers] = arguments.as_slice() else {
+        panic!("usage: fieldbook-load-relay ADDRESS:PORT WORKERS");
+    };
+    let workers = workers.parse().expect("WORKERS is a number");
     let relay = web::Data::new(Relay::default());
     HttpServer::new(move || App::new().app_data(relay.clone()).route("/sync", web::get().to(sync)))
+        .workers(workers)
+        .tcp_nodelay(true)
         .backlog(8192)
         .bind(address)?
         .run()

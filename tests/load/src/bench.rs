@@ -35,7 +35,7 @@ pub(crate) struct Bench {
     pub(crate) opens: usize,
     root: PathBuf,
     history: OnceLock<Vec<Change>>,
-    long: HashMap<Peer, Result<Long, String>>,
+    long: HashMap<(Peer, usize), Result<Long, String>>,
 }
 
 /// A data folder with a long document in it.
@@ -66,6 +66,21 @@ impl Bench {
         folder.with_context(|| format!("no folder can be made in {}", self.root.display()))
     }
 
+    /// What was measured where, for whoever reads the figures.
+    pub(crate) fn about(&self) -> Result<String> {
+        let text = if std::env::var_os("FIELDBOOK_TRACE").is_some() {
+            "recorded: the paper that FIELDBOOK_TRACE names"
+        } else {
+            "generated: its archive is larger than that of a real one; FIELDBOOK_TRACE can name a recorded paper"
+        };
+        Ok(format!(
+            "Processors: {}. Rounds: {}, of {} s. The text of the long document was {text}.",
+            std::thread::available_parallelism()?,
+            self.rounds,
+            self.duration.as_secs()
+        ))
+    }
+
     /// The changes of the long document.
     pub(crate) fn history(&self) -> &[Change] {
         self.history.get_or_init(|| {
@@ -76,19 +91,25 @@ impl Bench {
 
     /// A copy of a folder in which this server has the long document. A server gets it once, within a bounded time.
     pub(crate) async fn long_document(&mut self, peer: Peer) -> Result<(TempDir, Basis)> {
-        if !self.long.contains_key(&peer) {
+        self.document(peer, Trace::EDITS).await
+    }
+
+    /// The same with a document of so many edits.
+    pub(crate) async fn document(&mut self, peer: Peer, edits: usize) -> Result<(TempDir, Basis)> {
+        let which = (peer, edits);
+        if !self.long.contains_key(&which) {
             let within = if peer == Peer::Fieldbook {
                 SEEDING
             } else {
                 SEEDING_OF_OTHERS
             };
-            let seeded = tokio::time::timeout(within, Box::pin(self.seed(peer))).await;
+            let seeded = tokio::time::timeout(within, Box::pin(self.seed(peer, edits))).await;
             let seeded = seeded.unwrap_or_else(|_| bail!("it did not take the document in within {within:?}"));
-            self.long.insert(peer, seeded.map_err(|error| format!("{error:#}")));
+            self.long.insert(which, seeded.map_err(|error| format!("{error:#}")));
         }
-        let long = match &self.long[&peer] {
+        let long = match &self.long[&which] {
             Ok(long) => long,
-            Err(why) => bail!("no document of {} changes: {why}", Trace::EDITS),
+            Err(why) => bail!("no document of {edits} changes: {why}"),
         };
         let copy = self.folder()?;
         let from = long.folder.path().join(".");
@@ -99,8 +120,10 @@ impl Bench {
         Ok((copy, long.basis.clone()))
     }
 
-    async fn seed(&self, peer: Peer) -> Result<Long> {
+    async fn seed(&self, peer: Peer, edits: usize) -> Result<Long> {
+        // The first change makes the text.
         let (folder, changes) = (self.folder()?, self.history());
+        let changes = &changes[..=edits.min(changes.len() - 1)];
         eprintln!("  {peer} gets a document of {} changes", changes.len());
         // It is compacted once, as soon as it is there.
         let settings = [
@@ -126,7 +149,7 @@ pub(crate) async fn attempt(
 ) {
     match tokio::time::timeout(within, Box::pin(measurement)).await {
         Ok(Ok(figures)) => table.add(row, figures),
-        Ok(Err(error)) => table.note(format!("{row}: {error:#}.")),
-        Err(_) => table.note(format!("{row}: not done within {} s.", within.as_secs())),
+        Ok(Err(error)) => table.fail(row, format!("{error:#}")),
+        Err(_) => table.fail(row, format!("not done within {} s", within.as_secs())),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
     /// CPU time of the server and its children that have ended, until everybody had everything.
     pub(crate) cpu: Duration,
     /// Everybody's share of one processor.
-    pub(crate) shares: [(&'static str, f64); 3],
+    pub(crate) shares: [(&'static str, f64); 4],
     /// From each key to its acknowledgement, in microseconds.
     pub(crate) acknowledged_us: Vec<u32>,
     /// Bytes that the server got, and sent.
@@ -52,31 +52,13 @@ pub(crate) async fn type_fast(
     replies: Replies,
     limit: Duration,
 ) -> Result<Outcome> {
-    let progress = Arc::new(Progress {
-        read: (0..readers).map(|_| AtomicU64::new(0)).collect(),
-        moved: Notify::new(),
-        bytes: [0, 0].map(AtomicU64::new),
-    });
+    let progress = Arc::new(Progress::of(readers));
     let mut reading = JoinSet::new();
     for number in 0..readers {
         let socket = open(server.url(number + 1), basis).await?;
         reading.spawn(read(socket, basis.clone(), replies, number, Arc::clone(&progress)));
     }
-    let mut writer = Writer {
-        socket: open(server.url(0), basis).await?,
-        document: &basis.document,
-        keys,
-        places: keys
-            .iter()
-            .enumerate()
-            .map(|(place, key)| (key.hash(), place + 1))
-            .collect(),
-        common: basis.heads.clone(),
-        sent: Vec::with_capacity(keys.len()),
-        acknowledged: Vec::with_capacity(keys.len()),
-        progress: &progress,
-        acknowledges: replies == Replies::Sync,
-    };
+    let mut writer = Writer::open(server.url(0), basis, keys, &progress, replies).await?;
     let meter = Meter::begin(server.pid())?;
     let began = Instant::now();
     writer.type_until(began + limit).await?;
@@ -99,6 +81,18 @@ pub(crate) async fn type_fast(
         acknowledged_us: writer.acknowledged.clone(),
         bytes: [writer.socket.up + read_up, writer.socket.down + read_down],
     })
+}
+
+/// Types these keys, and does `then` at the last acknowledgement: nothing comes between.
+pub(crate) async fn type_all_then(url: &str, basis: &Basis, keys: &[Change], then: impl FnOnce()) -> Result<()> {
+    let nobody = Progress::of(0);
+    let mut writer = Writer::open(url, basis, keys, &nobody, Replies::Sync).await?;
+    writer.type_until(Instant::now() + PATIENCE).await?;
+    then();
+    if writer.sent.len() < keys.len() {
+        bail!("{} keys were not typed within {PATIENCE:?}", keys.len());
+    }
+    Ok(())
 }
 
 /// Opens a document that one has already.
@@ -124,6 +118,14 @@ struct Progress {
 }
 
 impl Progress {
+    fn of(readers: usize) -> Self {
+        Self {
+            read: (0..readers).map(|_| AtomicU64::new(0)).collect(),
+            moved: Notify::new(),
+            bytes: [0, 0].map(AtomicU64::new),
+        }
+    }
+
     fn slowest(&self) -> u64 {
         let read = self.read.iter().map(|read| read.load(Ordering::Relaxed));
         read.min().unwrap_or(u64::MAX)
@@ -183,7 +185,28 @@ struct Writer<'a> {
     acknowledges: bool,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    async fn open(
+        url: &str,
+        basis: &'a Basis,
+        keys: &'a [Change],
+        progress: &'a Progress,
+        replies: Replies,
+    ) -> Result<Self> {
+        let hashes = keys.iter().map(Change::hash);
+        Ok(Self {
+            socket: open(url, basis).await?,
+            document: &basis.document,
+            keys,
+            places: hashes.enumerate().map(|(place, hash)| (hash, place + 1)).collect(),
+            common: basis.heads.clone(),
+            sent: Vec::with_capacity(keys.len()),
+            acknowledged: Vec::with_capacity(keys.len()),
+            progress,
+            acknowledges: replies == Replies::Sync,
+        })
+    }
+
     /// Types until then, and waits until all of it is acknowledged.
     async fn type_until(&mut self, end: Instant) -> Result<()> {
         while self.sent.len() < self.keys.len() && Instant::now() < end {

@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) typed: u64,
     /// Changes of others that arrived.
     pub(crate) delivered: u64,
+    /// Messages in which they arrived.
+    pub(crate) frames: u64,
     /// Changes of others that did not arrive.
     pub(crate) lost: u64,
     /// Changes that arrived again.
@@ -220,6 +222,7 @@ impl Client {
                 .push(u32::try_from(now - header.time).unwrap_or(0));
             news = true;
         }
+        self.seen.frames += u64::from(news);
         if news && self.pace.is_none() {
             self.author.take_heads(&message.heads);
         }

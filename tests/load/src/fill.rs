@@ -11,7 +11,7 @@ use fieldbook_harness::trace::Trace;
 use futures_util::{StreamExt, TryStreamExt};
 
 use crate::change::Basis;
-use crate::server::{Peer, Server};
+use crate::server::Server;
 use crate::wire::{Heard, Socket};
 
 /// Changes that are uploaded in one message.
@@ -41,7 +41,7 @@ pub(crate) fn history(edits: usize) -> Vec<Change> {
 pub(crate) async fn documents(server: &Server, count: usize, changes: &[Change]) -> Result<Vec<Basis>> {
     let documents = (0..count).map(|number| async move {
         let document = new_document_id();
-        if server.peer != Peer::Relay {
+        if !server.peer.is_relay() {
             upload(&mut Socket::join(server.url(number)).await?, &document, changes).await?;
         }
         Ok(basis(document, changes))

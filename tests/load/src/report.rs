@@ -9,18 +9,34 @@ use crate::measure::{median, percentile};
 /// What one measurement gave: each figure's name, with its unit, and value.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
 
-/// The row that ratios refer to.
-pub(crate) const BASELINE: &str = "relay";
+/// How the rows of relays begin, which ratios refer to.
+const RELAY: &str = "relay";
+/// How the rows of relays end whose clients do not answer what they get.
+pub(crate) const UNANSWERED: &str = " (no replies)";
+/// What the ratios in brackets refer to.
+const ABOUT_RATIOS: &str = "In brackets: the multiple of the better relay's figure, first with clients that answer each \
+    message, as stock clients do (each answer is a frame that a server has to read), then with clients that do not.";
+
+/// With which relays a row is compared: the better one's figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ceiling {
+    /// Those whose clients answer each message.
+    Answered,
+    /// Those whose clients do not.
+    Unanswered,
+}
 
 /// All figures of one workload.
 #[derive(Serialize)]
 pub(crate) struct Table {
     name: &'static str,
     about: String,
-    /// Figures that are also given as a multiple of the baseline's.
+    /// Figures that are also given as multiples of the relays'.
     #[serde(skip)]
     ratios: &'static [&'static str],
     rows: Vec<Row>,
+    /// Rows that were attempted and did not come out.
+    failed: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -37,6 +53,7 @@ impl Table {
             about: about.into(),
             ratios: &[],
             rows: Vec::new(),
+            failed: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -68,14 +85,40 @@ impl Table {
         }
     }
 
-    /// Has there been a note about this row in place of figures?
+    /// A measurement that did not come out.
+    pub(crate) fn fail(&mut self, row: &str, why: impl fmt::Display) {
+        self.note(format!("{row}: {why}."));
+        self.failed.push(row.to_owned());
+    }
+
+    /// Has a measurement of this row not come out?
     pub(crate) fn failed(&self, row: &str) -> bool {
-        self.notes.iter().any(|note| note.starts_with(&format!("{row}: ")))
+        self.failed.iter().any(|failed| failed == row)
     }
 
     /// The middle of a row's figure.
     pub(crate) fn median(&self, row: &str, figure: &str) -> Option<f64> {
         self.rows.iter().find(|each| each.name == row)?.value(figure)
+    }
+
+    /// The least of the relays' figures; `None` where none has one above 0.
+    pub(crate) fn ceiling(&self, ceiling: Ceiling, figure: &str) -> Option<f64> {
+        let relays = self.rows.iter().filter(|row| row.is_of(ceiling));
+        let figures = relays.filter_map(|row| row.value(figure));
+        figures.filter(|value| *value > 0.0).min_by(f64::total_cmp)
+    }
+
+    /// Its name, by which the document knows its place.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The rows that begin so and have not come out.
+    pub(crate) fn failures(&self, row: &str) -> impl Iterator<Item = &str> {
+        self.failed
+            .iter()
+            .map(String::as_str)
+            .filter(move |failed| failed.starts_with(row))
     }
 
     /// The sum of a figure in the rows whose names begin so.
@@ -100,6 +143,14 @@ impl Table {
 }
 
 impl Row {
+    fn is_relay(&self) -> bool {
+        self.name.starts_with(RELAY)
+    }
+
+    fn is_of(&self, ceiling: Ceiling) -> bool {
+        self.is_relay() && self.name.ends_with(UNANSWERED) == (ceiling == Ceiling::Unanswered)
+    }
+
     fn value(&self, column: &str) -> Option<f64> {
         let figures = self.rounds.iter().flatten().filter(|(name, _)| *name == column);
         let values: Vec<f64> = figures.map(|(_, value)| *value).collect();
@@ -110,7 +161,7 @@ impl Row {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.columns();
-        let baseline = self.rows.iter().find(|row| row.name == BASELINE);
+        let ceilings = [Ceiling::Answered, Ceiling::Unanswered];
         writeln!(f, "### {}\n\n{}\n", self.name, self.about)?;
         if !columns.is_empty() {
             write!(f, "| |")?;
@@ -125,22 +176,28 @@ impl fmt::Display for Table {
                     continue;
                 };
                 write!(f, " {}", Number(value))?;
-                let base = baseline
-                    .filter(|base| base.name != row.name)
-                    .and_then(|base| base.value(column));
-                if let Some(base) = base.filter(|base| *base > 0.0 && self.ratios.contains(column)) {
-                    write!(f, " ({:.2} ×)", value / base)?;
+                let compared = self.ratios.contains(column) && !row.is_relay();
+                let bases = ceilings.into_iter().filter_map(|ceiling| self.ceiling(ceiling, column));
+                let ratios: Vec<_> = bases.map(|base| format!("{:.2} ×", value / base)).collect();
+                if compared && !ratios.is_empty() {
+                    write!(f, " ({})", ratios.join(", "))?;
                 }
                 write!(f, " |")?;
             }
             writeln!(f)?;
+        }
+        if ceilings
+            .iter()
+            .all(|ceiling| self.rows.iter().any(|row| row.is_of(*ceiling)))
+        {
+            writeln!(f, "\n{ABOUT_RATIOS}")?;
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "\n{note}"))
     }
 }
 
 /// Three digits that say something.
-struct Number(f64);
+pub(crate) struct Number(pub(crate) f64);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,12 +27,21 @@ const SOCKETS_PER_USER: usize = 50;
 pub(crate) enum Peer {
     /// `fieldbook serve`, as it ships, but for the rate limits.
     Fieldbook,
-    /// A bare actix-ws relay: the ceiling.
+    /// A bare actix-ws relay with as many threads as Fieldbook serves with: the ceiling.
     Relay,
+    /// The same with a thread for each processor.
+    WideRelay,
     /// The stock `@automerge/automerge-repo-sync-server`.
     SyncServer,
     /// A server made of samod.
     Samod,
+}
+
+impl Peer {
+    /// Does it know nothing of documents?
+    pub(crate) fn is_relay(self) -> bool {
+        matches!(self, Self::Relay | Self::WideRelay)
+    }
 }
 
 impl fmt::Display for Peer {
@@ -40,6 +49,7 @@ impl fmt::Display for Peer {
         f.pad(match self {
             Self::Fieldbook => "Fieldbook",
             Self::Relay => "relay",
+            Self::WideRelay => "relay, wide",
             Self::SyncServer => "sync-server",
             Self::Samod => "samod",
         })
@@ -144,6 +154,14 @@ impl Server {
         }
     }
 
+    /// How many compactions its log tells of; Fieldbook only.
+    pub(crate) fn compactions(&self) -> Option<u64> {
+        match &self.running {
+            Running::Fieldbook(server) => Some(server.log().matches(" compacted").count() as u64),
+            Running::Other(_) => None,
+        }
+    }
+
     /// A document as one archive; Fieldbook only.
     pub(crate) fn export(&self, document: &str) -> Option<Vec<u8>> {
         match &self.running {
@@ -202,7 +220,15 @@ impl Process {
     fn command(&self) -> Result<Command> {
         let beside = |name: &str| Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(name));
         let mut command = match self.peer {
-            Peer::Relay => Command::new(beside("fieldbook-load-relay")?),
+            Peer::Relay | Peer::WideRelay => {
+                let processors = std::thread::available_parallelism()?.get();
+                // server.threads as it ships.
+                let narrow = (processors / 2).max(1);
+                let workers = if self.peer == Peer::Relay { narrow } else { processors };
+                let mut relay = Command::new(beside("fieldbook-load-relay")?);
+                relay.args([self.address.to_string(), workers.to_string()]);
+                return Ok(relay);
+            }
             Peer::Samod => Command::new(beside("fieldbook-load-samod")?),
             Peer::SyncServer => {
                 let installed = "peers/sync-server/node_modules/@automerge/automerge-repo-sync-server/src/index.js";

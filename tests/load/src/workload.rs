@@ -1,5 +1,6 @@
 //! The workloads, by name.
 
+mod growth;
 mod history;
 mod idle;
 mod kill;
@@ -22,6 +23,8 @@ pub(crate) enum Workload {
     FanOut,
     /// 100 documents with 5 connections each, 500 keys a second together.
     ManyDocuments,
+    /// What a reader gets for a key, in bytes: at one key a frame, and when keys are bundled.
+    Bytes,
     /// One writer as fast as it goes, 9 readers.
     OneWriter,
     /// The fan-out on an empty document and on one with a long history.
@@ -38,12 +41,15 @@ pub(crate) enum Workload {
     Observers,
     /// 2,000 clients come back at once after a restart.
     Reconnect,
+    /// How cost grows with connections, documents and history.
+    Growth,
 }
 
 impl Workload {
     pub(crate) async fn run(self, bench: &mut Bench) -> Result<Table> {
         match self {
             Self::FanOut => typing::fan_out(bench).await,
+            Self::Bytes => typing::bytes(bench).await,
             Self::ManyDocuments => typing::many_documents(bench).await,
             Self::Observers => typing::observers(bench).await,
             Self::OneWriter => one_writer::run(bench).await,
@@ -53,6 +59,7 @@ impl Workload {
             Self::Presence => presence::run(bench).await,
             Self::Kill => kill::run(bench).await,
             Self::Reconnect => reconnect::run(bench).await,
+            Self::Growth => growth::run(bench).await,
         }
     }
 }

@@ -22,7 +22,9 @@ use super::{StartError, State, app};
 use crate::config::Config;
 use crate::socket;
 
-const BACKLOG: i32 = 1_024;
+/// Connections that wait to be taken, so that thousands may come back at once; the system has a bound of its own
+/// (`net.core.somaxconn`).
+const BACKLOG: i32 = 8_192;
 /// Connections beside the sockets that are allowed: requests, and sockets that are about to be refused in words.
 const SPARE_CONNECTIONS: usize = 1_000;
 

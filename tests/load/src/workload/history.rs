@@ -35,17 +35,20 @@ pub(super) async fn run(bench: &mut Bench) -> Result<Table> {
     );
     let mut table = Table::new("history", about);
     for peer in bench.peers.clone() {
-        if peer != Peer::Relay {
+        if !peer.is_relay() {
             beside_each_other(bench, &mut table, peer).await?;
         }
     }
     table.note("The relay keeps no history.");
     if bench.peers.contains(&Peer::Fieldbook) {
         for (name, settings) in [("as shipped", &[][..]), ("much compaction", &MUCH_COMPACTION)] {
-            let empty = Box::pin(edits(bench, false, settings));
-            attempt(&mut table, &format!("50,000 edits, empty, {name}"), PATIENCE, empty).await;
-            let long = Box::pin(edits(bench, true, settings));
-            attempt(&mut table, &format!("50,000 edits, long, {name}"), PATIENCE, long).await;
+            let rows = ["long", "empty"].map(|document| format!("Fieldbook, 50,000 edits, {document}, {name}"));
+            for (row, on_long) in rows.iter().zip([true, false]) {
+                let edits = Box::pin(edits(bench, on_long, settings));
+                attempt(&mut table, row, PATIENCE, edits).await;
+            }
+            let what = format!("50,000 edits, {name}, long / empty");
+            compare(&mut table, &what, rows.each_ref().map(String::as_str), "CPU µs/edit");
         }
         table.note(
             "`50,000 edits`: one writer as fast as it goes, nobody reads, child processes counted. As shipped, a document is \
@@ -61,7 +64,7 @@ async fn beside_each_other(bench: &mut Bench, table: &mut Table, peer: Peer) -> 
     let (folder, long) = match bench.long_document(peer).await {
         Ok(long) => long,
         Err(error) => {
-            table.note(format!("{peer}: {error:#}."));
+            table.fail(&peer.to_string(), format!("{error:#}"));
             return Ok(());
         }
     };
@@ -81,10 +84,16 @@ async fn beside_each_other(bench: &mut Bench, table: &mut Table, peer: Peer) -> 
             break;
         }
     }
-    if let [Some(empty), Some(long)] = rows.map(|row| table.median(&row, FIGURE)) {
-        table.note(format!("{peer}: long / empty = {:.2} ({FIGURE}).", long / empty));
-    }
+    let [empty, long] = rows;
+    compare(table, &format!("{peer}, long / empty"), [&long, &empty], FIGURE);
     Ok(())
+}
+
+/// A note on how the two rows' figures compare.
+fn compare(table: &mut Table, what: &str, rows: [&str; 2], figure: &str) {
+    if let [Some(long), Some(empty)] = rows.map(|row| table.median(row, figure)) {
+        table.note(format!("{what}: {:.2} × ({figure}).", long / empty));
+    }
 }
 
 /// CPU per edit with compaction.
@@ -101,6 +110,7 @@ async fn edits(bench: &mut Bench, long: bool, settings: &[(&str, u64)]) -> Resul
         None => fill::documents(&server, 1, &fill::history(SMALL)).await?.remove(0),
     };
     let keys = letters(&basis, EDITS);
+    let compactions = server.compactions().unwrap_or_default();
     let (own, before) = (measure::cpu(server.pid())?, measure::cpu_with_children(server.pid())?);
     let outcome = burst::type_fast(&server, &basis, &keys, 0, Replies::Sync, PATIENCE / 2).await?;
     measure::rest(server.pid(), PATIENCE / 3).await?;
@@ -111,6 +121,10 @@ async fn edits(bench: &mut Bench, long: bool, settings: &[(&str, u64)]) -> Resul
         ("CPU µs/edit", per(micros(all), outcome.keys)),
         ("of it children", per(micros(all.saturating_sub(own)), outcome.keys)),
         ("keys/s", count(outcome.keys) / outcome.took.as_secs_f64()),
+        (
+            "compactions",
+            count(server.compactions().unwrap_or_default() - compactions),
+        ),
     ])
 }
 

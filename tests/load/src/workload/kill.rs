@@ -8,7 +8,6 @@ use automerge::Automerge;
 use crate::bench::{Bench, attempt};
 use crate::burst;
 use crate::change::{Author, Basis};
-use crate::client::Replies;
 use crate::fill;
 use crate::report::{Figures, Table, count};
 use crate::server::{Peer, Server};
@@ -28,7 +27,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
     );
     let mut table = Table::new("kill", about);
     for peer in &bench.peers {
-        if *peer == Peer::Relay {
+        if peer.is_relay() {
             table.note("The relay acknowledges and keeps nothing.");
             continue;
         }
@@ -42,14 +41,14 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
             &mut table,
             &peer.to_string(),
             within,
-            Box::pin(measure(bench, *peer, rounds)),
+            Box::pin(kill(bench, *peer, rounds)),
         )
         .await;
     }
     Ok(table)
 }
 
-async fn measure(bench: &Bench, peer: Peer, rounds: usize) -> Result<Figures> {
+async fn kill(bench: &Bench, peer: Peer, rounds: usize) -> Result<Figures> {
     let folder = bench.folder()?;
     let mut server = Server::start(peer, folder.path(), 1).await?;
     let mut lost = 0;
@@ -57,8 +56,8 @@ async fn measure(bench: &Bench, peer: Peer, rounds: usize) -> Result<Figures> {
         let document = fill::documents(&server, 1, &fill::history(0)).await?.remove(0);
         let mut author = Author::new(&document);
         let keys: Vec<_> = (0..KEYS).map(|_| author.type_letter(0)).collect();
-        burst::type_fast(&server, &document, &keys, 0, Replies::Sync, PATIENCE).await?;
-        server.kill();
+        let url = server.url(0).to_owned();
+        burst::type_all_then(&url, &document, &keys, || server.kill()).await?;
         server.restart().await?;
         lost += KEYS - keys_in(&server, &document).await?.min(KEYS);
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::typing::replies;
+use super::typing::rows;
 use crate::bench::{Bench, attempt};
 use crate::burst::{self, Outcome};
+use crate::client::Replies;
 use crate::fill;
 use crate::measure;
 use crate::report::{Figures, Table, count, latency_figures, micros, per};
@@ -30,15 +31,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
     for _ in 0..bench.rounds {
         table.add("disk", vec![("commits/s", measure::commits_per_second(folder.path())?)]);
         for peer in &bench.peers {
-            let row = peer.to_string();
-            if !table.failed(&row) {
-                attempt(
-                    &mut table,
-                    &row,
-                    bench.duration + PATIENCE,
-                    Box::pin(measure(bench, *peer)),
-                )
-                .await;
+            for (row, replies) in rows(*peer) {
+                if !table.failed(&row) {
+                    let measured = Box::pin(measure(bench, *peer, replies));
+                    attempt(&mut table, &row, bench.duration + PATIENCE, measured).await;
+                }
             }
         }
     }
@@ -46,13 +43,15 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
     Ok(table)
 }
 
-async fn measure(bench: &Bench, peer: Peer) -> Result<Figures> {
+async fn measure(bench: &Bench, peer: Peer, replies: Replies) -> Result<Figures> {
     let folder = bench.folder()?;
     let server = Server::start(peer, folder.path(), READERS + 1).await?;
     let (made, keys) = bench.history().split_at(1);
     let document = fill::documents(&server, 1, made).await?.remove(0);
-    let outcome = burst::type_fast(&server, &document, keys, READERS, replies(peer), bench.duration).await?;
-    Ok(figures(outcome))
+    let outcome = burst::type_fast(&server, &document, keys, READERS, replies, bench.duration).await?;
+    let mut figures = figures(outcome);
+    figures.push(("RSS MB", count(measure::resident_bytes(server.pid())?) / 1e6));
+    Ok(figures)
 }
 
 fn figures(outcome: Outcome) -> Figures {

@@ -7,12 +7,12 @@ use fieldbook_harness::Value;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::task::JoinSet;
 
-use super::typing::{SMALL, replies};
+use super::typing::{SMALL, replies, rows};
 use crate::bench::{Bench, attempt};
 use crate::change::Basis;
 use crate::client::Replies;
 use crate::fill;
-use crate::measure::Meter;
+use crate::measure::{self, Meter};
 use crate::report::{Figures, Table, count, latency_figures, micros, per};
 use crate::server::{Peer, Server};
 use crate::wire::{Ephemeral, Heard, Socket, stock_join};
@@ -45,14 +45,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
     let mut table = Table::new("presence", about).with_ratios(&["CPU µs/delivered", "p99 ms"]);
     for _ in 0..bench.rounds {
         for peer in &bench.peers {
-            let kinds = [
-                (Frames::Stock, peer.to_string()),
-                (Frames::Fieldbook, format!("{peer}, `fb` frames")),
-            ];
-            for (frames, row) in kinds {
-                let speaks = frames == Frames::Stock || *peer == Peer::Fieldbook;
-                if speaks && !table.failed(&row) {
-                    let measurement = Box::pin(measure(bench, *peer, frames));
+            let stock = rows(*peer)
+                .into_iter()
+                .map(|(row, replies)| (row, Frames::Stock, replies));
+            let own = (format!("{peer}, `fb` frames"), Frames::Fieldbook, replies(*peer));
+            for (row, frames, replies) in stock.chain((*peer == Peer::Fieldbook).then_some(own)) {
+                if !table.failed(&row) {
+                    let measurement = Box::pin(round(bench, *peer, frames, replies));
                     attempt(&mut table, &row, bench.duration + PATIENCE, measurement).await;
                 }
             }
@@ -62,7 +61,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Table> {
     Ok(table)
 }
 
-async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
+async fn round(bench: &Bench, peer: Peer, frames: Frames, replies: Replies) -> Result<Figures> {
     let folder = bench.folder()?;
     let server = Server::start(peer, folder.path(), CONNECTIONS).await?;
     let document = fill::documents(&server, 1, &fill::history(SMALL)).await?.remove(0);
@@ -79,7 +78,7 @@ async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
             socket,
             document: document.document.clone(),
             frames,
-            replies: replies(peer),
+            replies,
             epoch,
             sent: 0,
             delivered: 0,
@@ -99,13 +98,15 @@ async fn measure(bench: &Bench, peer: Peer, frames: Frames) -> Result<Figures> {
     let spent = meter.end()?;
     let mut figures = vec![("CPU µs/delivered", per(micros(spent.server), delivered))];
     figures.extend(latency_figures(latencies));
-    figures.extend([
-        ("delivered", count(delivered)),
-        (
-            "lost",
-            count((sent * (CONNECTIONS as u64 - 1)).saturating_sub(delivered)),
-        ),
-    ]);
+    let missing = count((sent * (CONNECTIONS as u64 - 1)).saturating_sub(delivered));
+    // Of Fieldbook's own frames only the last state counts: what did not come was overtaken within a tick.
+    let name = if frames == Frames::Fieldbook {
+        "coalesced"
+    } else {
+        "lost"
+    };
+    figures.extend([("delivered", count(delivered)), (name, missing)]);
+    figures.push(("RSS MB", count(measure::resident_bytes(server.pid())?) / 1e6));
     figures.extend(spent.shares);
     Ok(figures)
 }

@@ -12,7 +12,7 @@ use crate::change::Basis;
 use crate::client::{Client, Pace, Replies, Seen, Together};
 use crate::fill;
 use crate::measure::{self, Meter};
-use crate::report::{Figures, Table, count, latency_figures, micros, per};
+use crate::report::{Figures, Table, UNANSWERED, count, latency_figures, micros, per};
 use crate::server::{Peer, Server};
 
 /// Connections that are opened at the same time.
@@ -34,20 +34,28 @@ pub(super) struct Typing {
 }
 
 pub(super) async fn fan_out(bench: &Bench) -> Result<Table> {
-    let typing = Typing::fan_out(bench);
-    let mut table = typing.table("fan-out");
-    for _ in 0..bench.rounds {
-        for peer in &bench.peers {
-            typing.measure(bench, &mut table, *peer, replies(*peer)).await?;
-        }
-        if bench.peers.contains(&Peer::Relay) {
-            typing.measure(bench, &mut table, Peer::Relay, Replies::None).await?;
+    Typing::fan_out(bench).compare(bench, "fan-out").await
+}
+
+/// Few connections, so that what each is sent can be told apart: at one key a frame, and when keys are bundled.
+pub(super) async fn bytes(bench: &Bench) -> Result<Table> {
+    let typing = |keys| Typing {
+        connections: 11,
+        documents: 1,
+        writers: 1,
+        keys,
+        duration: bench.duration,
+    };
+    let about = "One writer and 10 readers: what each reader gets for a key, in bytes, slowly and fast.";
+    let mut table = Table::new("bytes", about);
+    for keys in [2.0, 200.0] {
+        for peer in bench.peers.iter().filter(|peer| !peer.is_relay()) {
+            let row = format!("{peer}, {keys} keys/s");
+            typing(keys)
+                .measure(bench, &mut table, &row, *peer, replies(*peer))
+                .await?;
         }
     }
-    table.note(
-        "`relay (no replies)`: its clients do not answer what they get, which stock clients do; each answer is a frame \
-         that a server has to read.",
-    );
     Ok(table)
 }
 
@@ -75,11 +83,16 @@ pub(super) async fn observers(bench: &Bench) -> Result<Table> {
 
 /// How clients answer such a server.
 pub(super) fn replies(peer: Peer) -> Replies {
-    if peer == Peer::Relay {
-        Replies::Named
-    } else {
-        Replies::Sync
+    if peer.is_relay() { Replies::Named } else { Replies::Sync }
+}
+
+/// The rows of such a server, and how its clients answer in each: a relay is measured without answers, too.
+pub(super) fn rows(peer: Peer) -> Vec<(String, Replies)> {
+    let mut rows = vec![(peer.to_string(), replies(peer))];
+    if peer.is_relay() {
+        rows.push((format!("{peer}{UNANSWERED}"), Replies::None));
     }
+    rows
 }
 
 impl Typing {
@@ -97,7 +110,9 @@ impl Typing {
         let mut table = self.table(name);
         for _ in 0..bench.rounds {
             for peer in &bench.peers {
-                self.measure(bench, &mut table, *peer, replies(*peer)).await?;
+                for (row, replies) in rows(*peer) {
+                    self.measure(bench, &mut table, &row, *peer, replies).await?;
+                }
             }
         }
         Ok(table)
@@ -112,12 +127,8 @@ impl Typing {
     }
 
     /// One round with a server of its own; one who has failed before is left out.
-    async fn measure(&self, bench: &Bench, table: &mut Table, peer: Peer, replies: Replies) -> Result<()> {
-        let row = match replies {
-            Replies::None => format!("{peer} (no replies)"),
-            Replies::Named | Replies::Sync => peer.to_string(),
-        };
-        if table.failed(&row) {
+    async fn measure(&self, bench: &Bench, table: &mut Table, row: &str, peer: Peer, replies: Replies) -> Result<()> {
+        if table.failed(row) {
             return Ok(());
         }
         let folder = bench.folder()?;
@@ -126,7 +137,7 @@ impl Typing {
             let mut documents = fill::documents(&server, self.documents, &fill::history(SMALL)).await?;
             self.run(&server, &mut documents, replies).await
         };
-        attempt(table, &row, self.duration + PATIENCE, measurement).await;
+        attempt(table, row, self.duration + PATIENCE, measurement).await;
         Ok(())
     }
 
@@ -182,6 +193,13 @@ fn summary(seen: Vec<Seen>, cpu: Duration) -> Figures {
     let sum = |field: fn(&Seen) -> u64| seen.iter().map(field).sum::<u64>();
     let delivered = sum(|seen| seen.delivered);
     let mut figures = vec![("CPU µs/delivered", per(micros(cpu), delivered))];
+    let read: Vec<&Seen> = seen.iter().filter(|seen| seen.typed == 0).collect();
+    let of_readers = |field: fn(&Seen) -> u64| read.iter().map(|seen| field(seen)).sum::<u64>();
+    let keys_read = of_readers(|seen| seen.delivered);
+    let readers = [
+        ("bytes/key read", per(count(of_readers(|seen| seen.down)), keys_read)),
+        ("keys/frame", per(count(keys_read), of_readers(|seen| seen.frames))),
+    ];
     let (down, up) = (sum(|seen| seen.down), sum(|seen| seen.up));
     let (lost, again) = (sum(|seen| seen.lost), sum(|seen| seen.again));
     figures.extend(latency_figures(
@@ -194,5 +212,8 @@ fn summary(seen: Vec<Seen>, cpu: Duration) -> Figures {
         ("bytes down/delivered", per(count(down), delivered)),
         ("bytes up/delivered", per(count(up), delivered)),
     ]);
+    if keys_read > 0 {
+        figures.extend(readers);
+    }
     figures
 }
