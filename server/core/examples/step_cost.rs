@@ -102,6 +102,7 @@ fn room(tail: Vec<Bytes>) -> Room {
     let loaded = Loaded {
         workspace: WorkspaceId(uuid::Uuid::nil()),
         archive: None,
+        summarised_up_to: tail.len() as u64,
         tail,
     };
     let id = *uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes();

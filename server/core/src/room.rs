@@ -48,6 +48,8 @@ pub struct Loaded {
     pub archive: Option<ArchiveMeta>,
     /// The changes after it.
     pub tail: Vec<Bytes>,
+    /// The last change that the list's copy of the title knows of.
+    pub summarised_up_to: u64,
 }
 
 /// What is stored is not what was stored: the document cannot be served.
@@ -105,6 +107,8 @@ pub struct Room {
     /// The list's copy of the title is being brought up to date, as of this position.
     summarising: Option<u64>,
     summary_pause_ms: u64,
+    /// The last attempt failed.
+    summary_failed: bool,
     unsaved_bytes: usize,
     last_change_ms: u64,
     due: Due,
@@ -117,10 +121,12 @@ impl Room {
     /// # Errors
     /// [`Damaged`]: what was stored does not read back.
     pub fn new(id: DocumentId, config: Arc<RoomConfig>, loaded: Option<Loaded>, now_ms: u64) -> Result<Self, Damaged> {
+        let summarised = loaded.as_ref().map_or(0, |loaded| loaded.summarised_up_to);
         let (workspace, history) = match loaded {
             Some(loaded) => (Some(loaded.workspace), restore(loaded)?),
             None => (None, History::default()),
         };
+        let is_behind = summarised < history.stored();
         let unload_at = now_ms + config.timing.unload_ms;
         Ok(Self {
             id,
@@ -138,10 +144,12 @@ impl Room {
             compaction_not_before_ms: 0,
             summarising: None,
             summary_pause_ms: 0,
+            summary_failed: false,
             unsaved_bytes: 0,
             last_change_ms: now_ms,
             due: Due {
                 unload: Some(unload_at),
+                summary: is_behind.then_some(now_ms + upkeep::SUMMARY_QUIET_MS),
                 ..Due::default()
             },
             effects: VecDeque::new(),
@@ -178,7 +186,7 @@ impl Room {
             Input::Archive { read } => self.archive_read(now_ms, read),
             Input::Expanded { socket, changes } => self.expanded(now_ms, socket, changes),
             Input::Compacted { archive } => self.compacted(now_ms, archive),
-            Input::Summarised { took_ms } => self.summarised(now_ms, took_ms),
+            Input::Summarised { took_ms, failed } => self.summarised(now_ms, took_ms, failed),
             Input::Wake => self.wake(now_ms),
         }
         self.trim();

@@ -275,6 +275,7 @@ fn loaded(changes: &[Bytes]) -> Loaded {
         workspace: WorkspaceId(uuid::Uuid::from_u128(HOME)),
         archive: None,
         tail: changes.to_vec(),
+        summarised_up_to: changes.len() as u64,
     }
 }
 
@@ -284,7 +285,7 @@ fn loaded_with_archive(changes: &[Bytes], archived: usize, retained: usize) -> L
     Loaded {
         archive: Some(archive_meta(changes, archived, retained)),
         tail: changes[archived..].to_vec(),
-        ..loaded(&[])
+        ..loaded(changes)
     }
 }
 

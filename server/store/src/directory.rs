@@ -121,6 +121,15 @@ pub trait Directory: Send + Sync + 'static {
     async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError>;
     /// Puts a document away, or (`None`) back.
     async fn set_archived(&self, id: DocumentId, archived_at_ms: Option<i64>) -> Result<(), StoreError>;
-    /// Updates what the list says of a document: the copy of its title (`None`: unchanged) and when it last changed.
-    async fn set_summary(&self, id: DocumentId, title: Option<&str>, changed_at_ms: i64) -> Result<(), StoreError>;
+    /// Updates what the list says of a document: the copy of its title (`None`: unchanged) and when it last changed, as
+    /// of its change at `up_to`. What is known of a later one stays.
+    async fn set_summary(
+        &self,
+        id: DocumentId,
+        title: Option<&str>,
+        changed_at_ms: i64,
+        up_to: u64,
+    ) -> Result<(), StoreError>;
+    /// Documents with changes after those that [`Directory::set_summary`] knew of, and where their logs end.
+    async fn behind_in_the_list(&self) -> Result<Vec<(DocumentId, u64)>, StoreError>;
 }

@@ -48,6 +48,8 @@ pub struct StoredDocument {
     pub archive: Option<ArchiveMeta>,
     /// The changes after the archive, in order; the first is at `archive.position + 1` (or 1).
     pub tail: Vec<Bytes>,
+    /// The last change that [`crate::Directory::set_summary`] knew of.
+    pub summarised_up_to: u64,
 }
 
 /// The change logs of all documents.

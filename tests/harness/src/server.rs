@@ -278,11 +278,27 @@ fn fieldbook(binary: &Path) -> Command {
 /// # Errors
 /// When there is no HTTP answer.
 pub fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+    get_with(address, path, "")
+}
+
+/// The same with a token: what this person may see.
+///
+/// # Errors
+/// When there is no HTTP answer.
+pub fn get_as(user: &TestUser, path: &str) -> std::io::Result<(u16, String)> {
+    get_with(
+        user.address(),
+        path,
+        &format!("Authorization: Bearer {}\r\n", user.token()),
+    )
+}
+
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -34,6 +34,12 @@ impl TestUser {
         &self.token
     }
 
+    /// The server's.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where stock clients connect: the token is in the URL.
     #[must_use]
     pub fn sync_url(&self) -> String {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroU64;
 
+use automerge::legacy::OpType;
 use automerge::sync::{ChunkList, Have, Message, MessageFlags, MessageVersion};
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, transaction::Transactable};
 
@@ -85,6 +86,17 @@ pub fn deflated_zeros(size: usize) -> Vec<u8> {
         encoder.write_all(&block).expect("writing to memory does not fail");
     }
     encoder.finish().expect("writing to memory does not fail")
+}
+
+/// A change of its own actor, on top of nothing, that is sound, small, and this many bytes when inflated.
+#[must_use]
+pub fn bulky_change(number: u64, size: usize) -> Change {
+    altered(&change(), |change| {
+        change.actor_id = ActorId::from(number.to_be_bytes().as_slice());
+        for operation in &mut change.operations {
+            operation.action = OpType::Put("x".repeat(size).into());
+        }
+    })
 }
 
 /// An unsigned number as Automerge writes it.

@@ -10,7 +10,7 @@ use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
 use tokio::sync::mpsc;
 
-use super::{Rooms, Turn, Turns};
+use super::{Rooms, Turn, Turns, titles};
 use crate::auth::now_ms;
 use crate::socket::Outbox;
 
@@ -203,30 +203,18 @@ impl World {
     async fn summarise(self, up_to: u64) -> Input {
         let _turn = self.rooms.0.summaries.next().await;
         let started = Instant::now();
-        if let Err(error) = self.update_summary(up_to).await {
-            tracing::warn!(document = %self.id, error, "the list's copy of a title could not be brought up to date");
+        let updated = titles::update(&self.rooms, self.id, up_to).await;
+        if let Err(error) = &updated {
+            self.rooms.0.titles_behind.notify_one();
+            // Why is known already.
+            if self.rooms.store_trouble().is_none() {
+                tracing::warn!(document = %self.id, error, "the list's copy of a title could not be brought up to date; \
+                     it is tried again");
+            }
         }
         Input::Summarised {
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            failed: updated.is_err(),
         }
-    }
-
-    async fn update_summary(&self, up_to: u64) -> Result<(), String> {
-        let (store, said) = (&self.rooms.0.store, |error: StoreError| error.to_string());
-        let (position, archive) = store.read_archive(self.id).await.map_err(said)?.unzip();
-        let tail = store
-            .read_changes(self.id, position.unwrap_or(0), up_to)
-            .await
-            .map_err(said)?;
-        let summary = self.rooms.0.workers.run(Job::Summarise { archive, tail }).await;
-        let title = match summary {
-            Ok(Outcome::Summary { title }) => title,
-            Ok(_) => return Err("the worker answered another question".to_owned()),
-            Err(error) => return Err(error.to_string()),
-        };
-        store
-            .set_summary(self.id, title.as_deref(), now_ms())
-            .await
-            .map_err(said)
     }
 }

@@ -8,6 +8,7 @@ mod effects;
 mod long_work;
 mod store_health;
 mod task;
+mod titles;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::room::{Input, RoomConfig};
 use fieldbook_store::Store;
 use fieldbook_worker::Workers;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::config::Config;
 use crate::socket::Outbox;
@@ -85,6 +86,8 @@ struct Shared {
     compactions: CompactionQueue,
     /// One at a time, so that they leave places for what somebody waits for.
     summaries: Turns,
+    /// The list has fallen behind.
+    titles_behind: Notify,
     long_work: LongWork,
     started: Instant,
 }
@@ -101,6 +104,7 @@ impl Rooms {
             config: Arc::new(room_config(config, us)),
             compactions: CompactionQueue::new(config.compaction.interval_ms),
             summaries: Turns::new(1),
+            titles_behind: Notify::new(),
             long_work: LongWork::new(config.server.long_work_threads()),
             store,
             store_health: StoreHealth::default(),
@@ -150,6 +154,11 @@ impl Rooms {
     #[must_use]
     pub fn store_trouble(&self) -> Option<String> {
         self.0.store_health.reason()
+    }
+
+    fn is_in_memory(&self, id: DocumentId) -> bool {
+        let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.contains_key(&id)
     }
 
     fn is_crowded(&self) -> bool {

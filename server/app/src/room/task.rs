@@ -65,6 +65,7 @@ impl Task {
                         workspace: stored.workspace,
                         archive: stored.archive,
                         tail: stored.tail,
+                        summarised_up_to: stored.summarised_up_to,
                     });
                     let config = std::sync::Arc::clone(&self.rooms.0.config);
                     let (id, now) = (self.id, self.rooms.now_ms());

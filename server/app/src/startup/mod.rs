@@ -143,6 +143,7 @@ pub struct Server {
     handle: ServerHandle,
     task: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
+    titles: JoinHandle<()>,
     data: Option<(SqliteStore, DataFolder)>,
 }
 
@@ -190,6 +191,8 @@ impl Server {
         let handle = server.handle();
         let task = tokio::spawn(server);
         let sweeper = tokio::spawn(sweep(state.clone().into_inner()));
+        let rooms = state.sockets.rooms().clone();
+        let titles = tokio::spawn(async move { rooms.keep_titles().await });
         Ok(Self {
             address,
             url,
@@ -199,6 +202,7 @@ impl Server {
             handle,
             task,
             sweeper,
+            titles,
             data: None,
         })
     }
@@ -251,6 +255,7 @@ impl Server {
         // Not gracefully: all that remains are idle connections, and actix would wait for their clients.
         self.handle.stop(false).await;
         self.sweeper.abort();
+        self.titles.abort();
         let _ = self.task.await;
         if let Some((database, lock)) = self.data {
             database.close().await;

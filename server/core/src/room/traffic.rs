@@ -95,6 +95,8 @@ pub enum Input {
     Summarised {
         /// How long it took.
         took_ms: u64,
+        /// It did not work, and may if it is tried again.
+        failed: bool,
     },
     /// [`Room::wake_at_ms`](super::Room::wake_at_ms) has come.
     Wake,

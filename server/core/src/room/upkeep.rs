@@ -7,9 +7,11 @@ use crate::id::SocketId;
 use crate::sync::Phase;
 
 /// How long a document must be quiet before its title is read again.
-const SUMMARY_QUIET_MS: u64 = 1_500;
+pub(super) const SUMMARY_QUIET_MS: u64 = 1_500;
 /// Reading the title may take this share of the time at most (1/n).
 const SUMMARY_SHARE: u64 = 50;
+/// After a failure it is tried again when the store is; after each further one twice as long is waited, up to this.
+const SUMMARY_RETRY_MS: u64 = 30_000;
 
 impl Room {
     pub(super) fn leave(&mut self, now: u64, socket: SocketId, clean: bool) {
@@ -206,8 +208,18 @@ impl Room {
         self.effects.push_back(Effect::Summarise { up_to });
     }
 
-    pub(super) fn summarised(&mut self, now: u64, took_ms: u64) {
+    pub(super) fn summarised(&mut self, now: u64, took_ms: u64, failed: bool) {
         let up_to = self.summarising.take();
+        let again = std::mem::replace(&mut self.summary_failed, failed);
+        if failed {
+            let pause = if again { self.summary_pause_ms * 2 } else { 0 };
+            let first = self.config.timing.store_retry_ms;
+            self.summary_pause_ms = pause.clamp(first, SUMMARY_RETRY_MS.max(first));
+            // For nobody's sake the room does not stay: whoever has the store finds what the list is behind.
+            let somebody_is_here = !self.sessions.is_empty();
+            self.due.summary = somebody_is_here.then_some(now + self.summary_pause_ms);
+            return;
+        }
         self.summary_pause_ms = took_ms * SUMMARY_SHARE;
         if up_to.is_some_and(|up_to| up_to < self.history.stored()) {
             self.plan_summary(now);

@@ -136,14 +136,77 @@ fn a_title_is_read_again_when_people_pause() {
     writes(&mut scene, ann, &mut device, 1);
     scene.passes(10_000);
     assert!(scene.next_asked().is_none());
-    scene.step(Input::Summarised { took_ms: 100 });
+    scene.step(Input::Summarised {
+        took_ms: 100,
+        failed: false,
+    });
     scene.passes(4_999);
     assert!(scene.next_asked().is_none(), "a slow one is made less often");
     scene.passes(1);
     assert!(matches!(scene.next_asked(), Some(Effect::Summarise { up_to: 4 })));
-    scene.step(Input::Summarised { took_ms: 1 });
+    scene.step(Input::Summarised {
+        took_ms: 1,
+        failed: false,
+    });
     scene.passes(100_000);
     assert!(scene.next_asked().is_none());
+}
+
+#[test]
+fn a_title_that_could_not_be_stored_is_tried_again() {
+    let mut device = Author::new(1);
+    let changes = device.write(1);
+    let mut scene = Scene::with_changes(&changes);
+    let ann = scene.joins("ann", &mut device);
+    writes(&mut scene, ann, &mut device, 1);
+    scene.passes(1_500);
+    assert!(matches!(scene.next_asked(), Some(Effect::Summarise { up_to: 2 })));
+    for pause in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
+        scene.step(Input::Summarised {
+            took_ms: 1,
+            failed: true,
+        });
+        scene.passes(pause - 1);
+        assert!(scene.next_asked().is_none(), "not within {pause} ms");
+        scene.passes(1);
+        assert!(matches!(scene.next_asked(), Some(Effect::Summarise { up_to: 2 })));
+    }
+    scene.step(Input::Summarised {
+        took_ms: 1,
+        failed: false,
+    });
+    scene.passes(100_000);
+    assert!(scene.next_asked().is_none());
+
+    writes(&mut scene, ann, &mut device, 1);
+    scene.passes(1_500);
+    assert!(matches!(scene.next_asked(), Some(Effect::Summarise { up_to: 3 })));
+    scene.step(Input::Left {
+        socket: ann,
+        clean: true,
+    });
+    scene.passes(60_000);
+    assert!(!scene.room.may_unload(scene.now), "an answer is on its way");
+    scene.step(Input::Summarised {
+        took_ms: 1,
+        failed: true,
+    });
+    scene.passes(10_000);
+    assert!(scene.next_asked().is_none());
+    assert!(scene.room.may_unload(scene.now), "what is behind is known to the store");
+}
+
+#[test]
+fn a_title_that_the_list_does_not_know_is_read_when_the_room_begins() {
+    let mut device = Author::new(1);
+    let changes = device.write(3);
+    let behind = Loaded {
+        summarised_up_to: 2,
+        ..loaded(&changes)
+    };
+    let mut scene = Scene::with(|_| {}, Some(behind));
+    scene.passes(1_500);
+    assert!(matches!(scene.next_asked(), Some(Effect::Summarise { up_to: 3 })));
 }
 
 #[test]
@@ -165,7 +228,10 @@ fn a_room_goes_when_nobody_is_here_and_nothing_is_under_way() {
     scene.stores();
     scene.passes(60_000);
     assert!(!scene.room.may_unload(scene.now), "the title is being read");
-    scene.step(Input::Summarised { took_ms: 1 });
+    scene.step(Input::Summarised {
+        took_ms: 1,
+        failed: false,
+    });
     scene.passes(10_000);
     assert!(scene.room.may_unload(scene.now));
     scene.opens("ben");

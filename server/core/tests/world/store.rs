@@ -92,6 +92,7 @@ impl Store {
                 .range(position + 1..)
                 .map(|(_, bytes)| bytes.clone())
                 .collect(),
+            summarised_up_to: self.last(),
         })
     }
 
@@ -159,6 +160,7 @@ impl Store {
             },
             Effect::Summarise { .. } => Input::Summarised {
                 took_ms: rng.between(0, 20),
+                failed: fails,
             },
             other => panic!("not for the store: {other:?}"),
         }

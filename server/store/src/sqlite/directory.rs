@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use super::accounts::{
     insert_account, name_key, parse_account, parse_role, parse_workspace, role_number, select_account,
 };
-use super::documents::parse_id;
+use super::documents::{find_key, parse_id};
 use super::error::damaged;
 use super::{SqliteStore, query};
 use crate::{Account, Directory, DocumentEntry, Invitation, SignInSession, StoreError, Workspace};
@@ -189,13 +189,35 @@ impl Directory for SqliteStore {
         found(write.await?, "document")
     }
 
-    async fn set_summary(&self, id: DocumentId, title: Option<&str>, changed_at_ms: i64) -> Result<(), StoreError> {
+    async fn set_summary(
+        &self,
+        id: DocumentId,
+        title: Option<&str>,
+        changed_at_ms: i64,
+        up_to: u64,
+    ) -> Result<(), StoreError> {
         let title = title.map(str::to_owned);
         let write = self.writer.write(move |connection| {
-            let sql = "update documents set title = coalesce(?, title), changed_at_ms = ? where id = ?";
-            query::execute(connection, sql, params![title, changed_at_ms, id.as_bytes()])
+            let sql = "update documents set title = coalesce(?1, title), changed_at_ms = ?2, summarised_up_to = ?3
+                 where id = ?4 and summarised_up_to <= ?3";
+            let values = params![title, changed_at_ms, up_to.cast_signed(), id.as_bytes()];
+            Ok(query::execute(connection, sql, values)? || find_key(connection, id)?.is_some())
         });
         found(write.await?, "document")
+    }
+
+    async fn behind_in_the_list(&self) -> Result<Vec<(DocumentId, u64)>, StoreError> {
+        let read = self.readers.read(|snapshot| {
+            let sql = "select id, last from (select id, summarised_up_to, coalesce(
+                     (select max(position) from changes where document = key),
+                     (select position from archives where document = key),
+                     0) as last from documents)
+                 where summarised_up_to < last";
+            query::all(snapshot, sql, [], |row| {
+                Ok((parse_id(row)?, row.get::<_, i64>(1)?.cast_unsigned()))
+            })
+        });
+        read.await
     }
 }
 

@@ -15,16 +15,21 @@ use crate::{Archive, DocumentStore, NewDocument, Placed, StoreError, StoredDocum
 impl DocumentStore for SqliteStore {
     async fn load(&self, id: DocumentId) -> Result<Option<StoredDocument>, StoreError> {
         let read = self.readers.read(move |snapshot| {
-            let sql = "select documents.key, workspaces.id from documents
+            let sql = "select documents.key, workspaces.id, summarised_up_to from documents
                  join workspaces on workspaces.key = documents.workspace where documents.id = ?";
-            let found = query::first(snapshot, sql, [id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let Some((key, workspace)) = found else { return Ok(None) };
+            let found = query::first(snapshot, sql, [id.as_bytes()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned()))
+            })?;
+            let Some((key, workspace, summarised_up_to)) = found else {
+                return Ok(None);
+            };
             let archive = archive::read_meta(snapshot, key)?;
             let position = archive.as_ref().map_or(0, |archive| archive.position);
             Ok(Some(StoredDocument {
                 workspace: WorkspaceId(workspace),
                 archive,
                 tail: read_rows(snapshot, id, key, position, u64::MAX)?,
+                summarised_up_to,
             }))
         });
         read.await

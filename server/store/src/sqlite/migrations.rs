@@ -5,7 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::open::Failure;
 
 /// The database's `user_version` says how many of them it has taken. What is here never changes; steps are added.
-const STEPS: [&str; 1] = [include_str!("../../migrations/0001_documents_and_people.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/0001_documents_and_people.sql"),
+    include_str!("../../migrations/0002_titles_in_step.sql"),
+];
 
 /// Takes the steps that are due, all of them or none.
 pub(super) fn run(connection: &mut Connection) -> Result<(), Failure> {

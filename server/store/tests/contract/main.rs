@@ -88,6 +88,7 @@ macro_rules! contract {
             documents::the_list_is_of_one_workspace,
             documents::a_document_is_put_away_and_back,
             documents::a_summary_changes_title_and_time,
+            documents::the_list_knows_what_it_is_behind,
             documents::a_document_that_does_not_exist_cannot_be_changed,
         );
     };

@@ -90,6 +90,8 @@ pub(crate) enum Plant {
     /// `synchronous=NORMAL`: the log is synced before the database is written, not at each commit.
     LateLogSync,
     NoDatabaseSync,
+    /// As if what a start finds in the log were not made durable.
+    NoLogSync,
     NoFolderSync,
 }
 
@@ -374,6 +376,7 @@ pub(crate) fn sync(inode: Inode, overwrite: impl FnOnce(&[u8])) -> Result<c_long
         (_, Plant::NoSync) | (Entry::Folder, Plant::NoFolderSync) => {}
         (Entry::Folder, _) => state.log.push(Op::SyncFolder { path: node.path }),
         (Entry::File(file), Plant::LateLogSync) if file.kind == Kind::Log => state.late = Some(file),
+        (Entry::File(file), Plant::NoLogSync) if file.kind == Kind::Log => {}
         (Entry::File(file), Plant::NoDatabaseSync) if file.kind == Kind::Database => {}
         (Entry::File(file), _) => {
             if let Some(Failure::Sync { evicted }) = state.strike(|failure| matches!(failure, Failure::Sync { .. })) {

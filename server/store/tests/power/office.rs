@@ -264,7 +264,7 @@ impl Diary {
                 let archive = self.archive(previous, position, retained);
                 store.replace_archive(self.id, previous, archive).await?;
             }
-            Step::Title { number } => store.set_summary(self.id, Some(&title(number)), 2000).await?,
+            Step::Title { number } => store.set_summary(self.id, Some(&title(number)), 2000, 0).await?,
         }
         let entry = self.entries.last_mut().unwrap();
         entry.acknowledged.get_or_insert(disk.now());

@@ -105,7 +105,10 @@ async fn a_real_disk_that_fills_up_and_is_enlarged() {
         stored += 1;
     }
     assert!(stored < 60, "{stored}");
-    assert_error!(store.set_summary(id, Some(&"x".repeat(40_000)), 1).await, Unavailable);
+    assert_error!(
+        store.set_summary(id, Some(&"x".repeat(40_000)), 1, 1).await,
+        Unavailable
+    );
     assert_eq!(store.load(id).await.unwrap().unwrap().tail.len() as u64, stored);
     disk.remount("size=64m");
     store

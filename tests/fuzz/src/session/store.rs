@@ -47,6 +47,7 @@ impl Store {
             workspace: self.workspace?,
             archive: (self.archived > 0).then(|| archive_meta().clone()),
             tail: self.log[self.archived..].to_vec(),
+            summarised_up_to: self.log.len() as u64,
         })
     }
 
@@ -101,7 +102,10 @@ impl Store {
                 },
             },
             Effect::Compact(_) => Input::Compacted { archive: None },
-            Effect::Summarise { .. } => Input::Summarised { took_ms: 1 },
+            Effect::Summarise { .. } => Input::Summarised {
+                took_ms: 1,
+                failed: !well,
+            },
             other => panic!("not for the store: {other:?}"),
         })
     }

@@ -1,10 +1,11 @@
 //! Documents whose older changes have become an archive.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use automerge::Change;
 use automerge::sync::Message;
-use fieldbook_harness::{PATIENCE, Peer, Setup, TestServer, converge, converge_within};
-use fieldbook_sync_tests::forge;
+use fieldbook_harness::{PATIENCE, Peer, Setup, TestServer, converge, converge_within, new_document_id};
+use fieldbook_sync_tests::{Bystanders, forge};
 
 /// Compacts soon and keeps nothing beside the archive.
 fn eager() -> Setup {
@@ -115,4 +116,35 @@ async fn compaction_while_people_type_loses_nothing() {
     converge(&mut [&mut ann, &mut ben], &document).await;
     let exported = automerge::Automerge::load(&server.export(&document)).expect("an exported document loads");
     assert_eq!(exported.get_heads(), ann.heads(&document));
+}
+
+#[tokio::test]
+async fn a_document_that_takes_long_to_read_holds_up_nobody_when_it_is_compacted() {
+    // R6: small changes that are 12 MB each once they are inflated, more of them than a worker may have in memory
+    let settings = eager().set("compaction.min_changes", 290);
+    let settings = settings.set("worker.memory_bytes", 256 << 20).set("server.threads", 1);
+    let mut server = settings.start().await;
+    let parts: Vec<_> = (0..6)
+        .map(|part| {
+            let changes: Vec<_> = (0..50).map(|n| forge::bulky_change(50 * part + n, 12 << 20)).collect();
+            let heads = changes.iter().map(Change::hash).collect();
+            let chunks = changes.into_iter().map(|mut change| change.bytes().into_owned());
+            forge::message(heads, chunks.collect())
+        })
+        .collect();
+    let mut bystanders = Bystanders::of(&server).await;
+    let mut mallory = server.user("mallory").raw_joined().await;
+    let document = new_document_id();
+    for part in parts {
+        let frame = mallory.about("sync", &document).with("data", part);
+        mallory.send(&frame).await;
+    }
+    let began = Instant::now();
+    while !server.log().contains("could not be compacted") {
+        bystanders.type_on("a document that takes long to read").await;
+        assert!(began.elapsed() < 6 * PATIENCE, "nobody tried to compact it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bystanders.type_on("its compaction").await;
+    server.assert_alive();
 }

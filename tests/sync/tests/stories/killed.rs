@@ -1,8 +1,11 @@
-//! R8: what was acknowledged survives SIGKILL.
+//! R8: what was acknowledged survives SIGKILL, and what the list says of it too.
 
 use std::time::Duration;
 
-use fieldbook_harness::{Peer, TestServer, converge};
+use automerge::transaction::Transactable;
+use automerge::{ObjType, ROOT};
+use fieldbook_harness::server::get_as;
+use fieldbook_harness::{PATIENCE, Peer, TestServer, converge};
 
 /// `FIELDBOOK_KILL_ROUNDS` rounds (15), each with a seed that is printed; `FIELDBOOK_KILL_SEED` repeats one.
 #[tokio::test]
@@ -100,5 +103,32 @@ async fn type_for_ever(peer: &mut Peer, document: &str, seed: u64) {
         peer.send(document).await;
         peer.pump().await;
         tokio::time::sleep(Duration::from_millis(random.u64(0..4))).await; // people, not machines
+    }
+}
+
+#[tokio::test]
+async fn a_title_is_right_after_a_kill() {
+    let mut server = TestServer::start().await;
+    let ann = server.user("ann");
+    let mut peer = ann.connect().await;
+    let document = peer.create().await;
+    peer.replica_mut(&document).edit(|edit| {
+        let meta = edit.put_object(ROOT, "meta", ObjType::Map).expect("the root is a map");
+        edit.put(meta, "title", "North Clinic").expect("meta is a map");
+    });
+    peer.send(&document).await;
+    peer.saved(&document).await;
+    // Sooner than the title is read, and nobody opens the document ever after.
+    server.kill();
+    server.restart().await;
+    let began = std::time::Instant::now();
+    loop {
+        let (status, list) = get_as(&ann, "/api/documents").expect("the server answers");
+        assert_eq!(status, 200, "{list}");
+        if list.contains("North Clinic") {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "the list still says {list}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
