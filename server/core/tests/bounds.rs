@@ -10,7 +10,7 @@
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::Transactable;
-use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ScalarValue};
+use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use bytes::Bytes;
 use fieldbook_core::change::{
     Change, MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_COUNTER, MAX_OP, MAX_PREDECESSORS, MAX_TIME, Refusal,
@@ -189,6 +189,49 @@ fn a_counter_and_its_increments_have_bounds() {
         assert_eq!(offer(counter(value)), Admission::Refused(Refusal::Value), "{value}");
         assert_eq!(increment(value), Admission::Refused(Refusal::Value), "{value}");
     }
+}
+
+/// Automerge keeps differences and sums of these, of changes in any order.
+#[test]
+fn what_lies_at_the_bounds_is_harmless_together() {
+    const ACTORS: u8 = 60;
+    let counter = OpType::Put(ScalarValue::counter(MAX_COUNTER));
+    let first = ExpandedChange {
+        time: MAX_TIME,
+        ..expanded(&[1; 16], 1, counter, SortedVec::new())
+    };
+    let first = automerge::Change::from(first);
+    let replaced = || vec![OpId::new(1, &automerge::ActorId::from([1; 16]))].into();
+    let others = (2..2 + ACTORS).map(|actor| {
+        let change = expanded(&[actor; 16], 2, OpType::Increment(MAX_COUNTER), replaced());
+        let time = if actor % 2 == 0 { -MAX_TIME } else { MAX_TIME };
+        let deps = vec![first.hash()];
+        let extra_bytes = vec![1, 1, actor];
+        automerge::Change::from(ExpandedChange {
+            time,
+            deps,
+            extra_bytes,
+            ..change
+        })
+    });
+    let changes: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
+    let mut history = History::default();
+    let mut document = Automerge::new();
+    for (change, position) in changes.iter().zip(1..) {
+        assert_eq!(
+            history.admit(parse(change).unwrap(), None),
+            Admission::Admitted(position)
+        );
+        document.apply_changes([change.clone()]).unwrap();
+    }
+    let mut edit = document.transaction();
+    edit.put(ROOT, "another", 1).unwrap();
+    edit.commit();
+    let loaded = Automerge::load(&document.save()).unwrap();
+    assert_eq!(loaded.get_heads(), document.get_heads());
+    let (value, _) = loaded.get(ROOT, "key").unwrap().unwrap();
+    assert_eq!(value.as_i64(), Some(MAX_COUNTER * (i64::from(ACTORS) + 1)));
+    assert_eq!(loaded.get_authors().len(), usize::from(ACTORS));
 }
 
 #[test]
