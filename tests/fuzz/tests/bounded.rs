@@ -15,7 +15,7 @@ fn wire() {
 
 #[test]
 fn change() {
-    run("change", 60_000);
+    run("change", 3_000);
 }
 
 #[test]
