@@ -7,7 +7,7 @@ WEB_SOURCE := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildc
 # Not `npm ci`: it refuses a lock file that leaves out optional packages of other platforms.
 NPM_INSTALL := npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: run build test check bench mutants format tools \
+.PHONY: run build test check bench mutants property sessions fuzz format tools \
 	test-rust test-web test-interop test-browser check-rust check-web
 
 ## run: build everything and serve it on http://127.0.0.1:8080, data in ./data
@@ -50,6 +50,22 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
 ## mutants: does the simulator notice bugs that are planted? (some minutes)
 mutants:
 	$(CARGO) test --locked -p fieldbook-core --test mutants -- --ignored --nocapture
+
+SEEDS ?= 20000
+FROM  ?= 0
+## property: is everything that is admitted harmless, and nothing refused that a client makes? SEEDS=20000 FROM=0
+property:
+	FIELDBOOK_SEEDS=$(SEEDS) FIELDBOOK_FROM=$(FROM) $(CARGO) test --locked -p fieldbook-core --test admission -- --nocapture
+
+CHANGES ?= 1000000
+## sessions: is anything refused that stock JavaScript clients write? CHANGES=1000000 FROM=0
+sessions: tests/interop/node_modules/.package-lock.json
+	cd tests/interop && node sessions.mjs "$(abspath $(TARGET))/js-changes.bin" $(CHANGES) $(FROM)
+	FIELDBOOK_CHANGES="$(abspath $(TARGET))/js-changes.bin" $(CARGO) test --locked -p fieldbook-core --test admission -- --ignored --nocapture
+
+## fuzz: real inputs of each fuzz target, altered; no nightly needed; SEEDS=20000 FROM=0
+fuzz:
+	FIELDBOOK_SEEDS=$(SEEDS) FIELDBOOK_FROM=$(FROM) $(CARGO) test --locked -p fieldbook-fuzz --test bounded -- --nocapture
 
 # Tests run against the binary of the dev profile, whose dependencies are optimised. It is built by
 # building all tests, so that dependencies are built once, with the same features.

@@ -4,6 +4,7 @@
 //! first four bytes of the SHA-256, a type, a length, a body.
 
 mod columns;
+mod metadata;
 mod ops;
 
 use std::borrow::Cow;
@@ -16,8 +17,10 @@ use sha2::{Digest, Sha256};
 use crate::limits::Limits;
 use crate::reader::{ReadError, Reader, write_unsigned};
 
-pub use ops::MAX_PREDECESSORS;
+use metadata::Metadata;
+pub use metadata::{MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_TIME};
 pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
+pub use ops::{MAX_COUNTER, MAX_PREDECESSORS};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// Column id and type of an operation's action: id 4, unsigned run-length encoded.
@@ -27,8 +30,6 @@ const COLUMN_DEFLATED: u64 = 0x08;
 /// Greatest op counter that is admitted. Automerge packs counters into 32 bits; half of them leave room for what others
 /// write on top.
 pub const MAX_OP: u64 = (u32::MAX / 2) as u64;
-/// Longest actor id that is admitted. Stock clients make 16 bytes.
-pub const MAX_ACTOR_BYTES: usize = 256;
 
 /// What kind of chunk it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +78,14 @@ pub enum Refusal {
     /// A start op that is not above every op it depends on, far above all, or beyond what automerge can count.
     #[error("the start op does not follow the ops that the change depends on")]
     StartOp,
-    /// A past that differs from everybody else's in too many people's changes.
-    #[error("the change's past has too many branches; merge them first")]
+    /// A time that is further away than numbers count one by one.
+    #[error("the change's time is too far away")]
+    Time,
+    /// Something behind the operations that is not one author's name in an actor's first change.
+    #[error("what follows the operations is not an author's name, or this is not its actor's first change")]
+    Author,
+    /// One head more than a document may have, or a past that differs from everybody else's in too many people's changes.
+    #[error("the document, or the change's past, has too many branches; merge them first")]
     Branches,
     /// Automerge would have encoded it in another way: a document that is saved with it would not load.
     #[error("the change is not encoded as automerge encodes it")]
@@ -121,6 +128,8 @@ impl Refusal {
             Self::Sequence => "sequence",
             Self::Fork => "fork",
             Self::StartOp => "start-op",
+            Self::Time => "time",
+            Self::Author => "author",
             Self::Branches => "branches",
             Self::Encoding => "encoding",
             Self::Actor => "actor",
@@ -227,8 +236,8 @@ impl Change {
     /// The operations, read from what [`Change::body`] gave.
     pub(crate) fn ops<'b>(&self, body: &'b [u8]) -> Result<Ops<'b>, Refusal> {
         let mut reader = Reader::new(body);
-        read_metadata(&mut reader, usize::MAX)?;
-        Ops::new(&self.actor, reader, self.max_op + 1 - self.start_op)
+        Metadata::read(&mut reader, usize::MAX)?;
+        Ops::new(self, reader)
     }
 
     /// The hash of a change chunk that may be wrong in any other way; `None` if it cannot be inflated within the bounds.
@@ -274,44 +283,17 @@ fn hash_of(body: &[u8]) -> ChangeHash {
     ChangeHash(hasher.finalize().into())
 }
 
-struct Metadata {
-    deps: Vec<ChangeHash>,
-    actor: Box<[u8]>,
-    seq: u64,
-    start_op: u64,
-}
-
-/// What comes before the other actors and the operations.
-fn read_metadata(reader: &mut Reader<'_>, most_deps: usize) -> Result<Metadata, Refusal> {
-    let malformed = |_| Refusal::Malformed;
-    let deps = reader.hashes(most_deps).map_err(malformed)?;
-    let actor: Box<[u8]> = reader.prefixed().map_err(malformed)?.into();
-    let seq = reader.unsigned().map_err(malformed)?;
-    let start_op = reader.unsigned().map_err(malformed)?;
-    reader.signed().map_err(malformed)?; // time
-    let message = reader.prefixed().map_err(malformed)?;
-    std::str::from_utf8(message).map_err(|_| Refusal::Malformed)?;
-    if seq == 0 || seq > u64::from(u32::MAX) || actor.is_empty() || actor.len() > MAX_ACTOR_BYTES {
-        return Err(Refusal::Sequence);
-    }
-    Ok(Metadata {
-        deps,
-        actor,
-        seq,
-        start_op,
-    })
-}
-
 /// The metadata, and how many operations there are.
 fn read_body(body: &[u8], limits: &Limits) -> Result<(Metadata, u64), Refusal> {
     let mut reader = Reader::new(body);
-    let metadata = read_metadata(&mut reader, limits.message_hashes)?;
+    let metadata = Metadata::read(&mut reader, limits.message_hashes)?;
     let others = reader.unsigned().map_err(|_| Refusal::Malformed)?;
     for _ in 0..others {
         reader.prefixed().map_err(|_| Refusal::Malformed)?;
     }
     let ops = count_ops(&mut reader, limits).map_err(|error| error.unwrap_or(Refusal::Malformed))?;
-    if metadata.start_op == 0 || metadata.start_op > MAX_OP || metadata.start_op + ops > MAX_OP {
+    let end = metadata.start_op.checked_add(ops).filter(|end| *end <= MAX_OP);
+    if metadata.start_op == 0 || end.is_none() {
         return Err(Refusal::StartOp);
     }
     Ok((metadata, ops))

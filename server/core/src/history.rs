@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::change::Change;
 use crate::id::SocketId;
 
-pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, extend_index};
+pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, MAX_HEADS, extend_index};
 pub use ancestry::Lacks;
 pub use index::{Index, IndexError};
 pub use rules::MAX_MARK_STEPS;

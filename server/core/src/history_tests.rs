@@ -344,25 +344,79 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn a_past_with_too_many_branches_is_refused() {
+    const BRANCHES: u64 = 800;
+    let mut history = History::default();
+    let mut some_of_all = Vec::new();
+    for round in 1..=3 {
+        let branches = (1..=BRANCHES).map(|actor| put(round * 10_000 + actor, 1, 1, vec![]));
+        let branches: Vec<_> = branches.collect();
+        for branch in &branches {
+            assert!(matches!(history.admit(branch.clone(), None), Admission::Admitted(_)));
+        }
+        let all: Vec<_> = history.heads.iter().copied().collect();
+        let merge = put(round, 1, round * 10 + 1, all);
+        assert!(
+            matches!(history.admit(merge, None), Admission::Admitted(_)),
+            "everything is nothing special"
+        );
+        // Who merges every other branch, and nothing else, tells 400 apart each time.
+        some_of_all.extend(branches.iter().step_by(2).map(|change| change.hash));
+        let some = put(round * 1_000, 1, round * 10 + 2, some_of_all.clone());
+        some_of_all = vec![some.hash];
+        let outcome = history.admit(some, None);
+        if round * BRANCHES / 2 <= MAX_BRANCHES as u64 {
+            assert!(matches!(outcome, Admission::Admitted(_)), "{outcome:?}");
+        } else {
+            assert_eq!(outcome, Admission::Refused(Refusal::Branches));
+        }
+    }
+}
+
+#[test]
+fn heads_are_bounded_and_a_merge_always_fits() {
     let mut history = History::default();
     let root = put(0, 1, 1, vec![]);
     history.admit(root.clone(), None);
-    let branches = 3 * MAX_BRANCHES as u64;
-    for actor in 1..=branches {
+    for actor in 1..=MAX_HEADS as u64 {
         let branch = put(actor, 1, 2, vec![root.hash]);
         assert_eq!(history.admit(branch, None), Admission::Admitted(actor + 1));
     }
-    // Who merges every other branch has seen too much to be told.
-    let every_one: Vec<_> = history.heads.iter().copied().collect();
-    let heads: Vec<_> = every_one.iter().step_by(2).copied().collect();
-    let some = put(5_000, 1, 3, heads);
-    assert_eq!(history.admit(some, None), Admission::Refused(Refusal::Branches));
-    let all = put(5_000, 1, 3, every_one);
+    let one_more = || put(5_000, 1, 2, vec![root.hash]);
+    assert_eq!(history.admit(one_more(), None), Admission::Refused(Refusal::Branches));
+    let heads: Vec<_> = history.heads.iter().copied().collect();
+    let too_many = [&heads[..], &[root.hash]].concat();
     assert_eq!(
-        history.admit(all, None),
-        Admission::Admitted(branches + 2),
-        "but all of them are nothing special"
+        history.admit(put(5_001, 1, 3, too_many), None),
+        Admission::Refused(Refusal::Branches),
+        "more dependencies than there can be heads"
     );
+    for (actor, deps) in [(5_002, &heads[..1]), (5_003, &heads[1..3]), (5_004, &heads[3..])] {
+        let outcome = history.admit(put(actor, 1, 3, deps.to_vec()), None);
+        assert!(matches!(outcome, Admission::Admitted(_)), "{outcome:?}");
+    }
+    assert_eq!(history.heads.len(), 3);
+    assert!(matches!(history.admit(one_more(), None), Admission::Admitted(_)));
+    assert_eq!(history.heads.len(), 4);
+}
+
+/// Elsewhere the changes come in another order than here, where nobody had to wait for places.
+#[test]
+fn what_is_stored_is_sound_in_any_order() {
+    let root = put(0, 1, 1, vec![]);
+    let branches: Vec<_> = (1..=MAX_HEADS as u64 + 1)
+        .map(|actor| put(actor, 1, 2, vec![root.hash]))
+        .collect();
+    let merge = put(5_000, 1, 3, vec![branches[0].hash, branches[1].hash]);
+    let here = [&root, &branches[0], &branches[1], &merge]
+        .into_iter()
+        .chain(&branches[2..]);
+    let mut history = History::default();
+    for change in here {
+        assert!(matches!(history.admit(change.clone(), None), Admission::Admitted(_)));
+    }
+    let elsewhere = [&root].into_iter().chain(&branches).chain([&merge]);
+    let history = History::of_stored(elsewhere.map(|change| change.bytes.clone()));
+    assert_eq!(history.map(|history| history.last()), Ok(MAX_HEADS as u64 + 3));
 }
 
 #[test]

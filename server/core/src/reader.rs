@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         if count > most as u64 {
             return Err(ReadError::ListTooLong);
         }
-        let bytes = self.take(count * 32)?;
+        let bytes = self.take(count.checked_mul(32).ok_or(ReadError::TooShort)?)?;
         let mut list = Reader::new(bytes);
         (0..count).map(|_| list.hash()).collect()
     }
@@ -171,6 +171,16 @@ pub fn write_hashes<'a>(out: &mut Vec<u8>, hashes: impl ExactSizeIterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_more_hashes_than_memory_holds_is_too_short() {
+        for count in [1, 1 << 59, u64::MAX] {
+            let mut bytes = Vec::new();
+            write_unsigned(&mut bytes, count);
+            let list = Reader::new(&bytes).hashes(usize::MAX);
+            assert_eq!(list, Err(ReadError::TooShort), "{count}");
+        }
+    }
 
     #[test]
     fn unsigned_numbers_survive() {

@@ -10,10 +10,12 @@
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::Transactable;
-use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ScalarValue};
+use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use bytes::Bytes;
-use fieldbook_core::change::{Change, MAX_ACTOR_BYTES, MAX_OP, MAX_PREDECESSORS, Refusal};
-use fieldbook_core::history::{Admission, History, MAX_BRANCHES, MAX_GAPS, MAX_MARK_STEPS};
+use fieldbook_core::change::{
+    Change, MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_COUNTER, MAX_OP, MAX_PREDECESSORS, MAX_TIME, Refusal,
+};
+use fieldbook_core::history::{Admission, History, MAX_BRANCHES, MAX_GAPS, MAX_HEADS, MAX_MARK_STEPS};
 use fieldbook_core::id::{MAX_NAME_BYTES, PeerId};
 use fieldbook_core::limits::Limits;
 use fieldbook_core::message::{MAX_HAVE, SyncMessage};
@@ -24,11 +26,15 @@ fn the_protocol_tells_them() {
     let protocol = include_str!("../../../docs/protocol.md");
     let bounds = [
         ("MAX_ACTOR_BYTES", MAX_ACTOR_BYTES as u64),
+        ("MAX_AUTHOR_BYTES", MAX_AUTHOR_BYTES),
+        ("MAX_TIME", MAX_TIME.unsigned_abs()),
+        ("MAX_COUNTER", MAX_COUNTER.unsigned_abs()),
         ("MAX_OP", MAX_OP),
         ("MAX_PREDECESSORS", MAX_PREDECESSORS),
         ("MAX_MARK_STEPS", u64::from(MAX_MARK_STEPS)),
         ("MAX_GAPS", MAX_GAPS),
         ("MAX_BRANCHES", MAX_BRANCHES as u64),
+        ("MAX_HEADS", MAX_HEADS as u64),
         ("MAX_HAVE", MAX_HAVE),
         ("MAX_NAME_BYTES", MAX_NAME_BYTES as u64),
         ("MAX_DEPTH", u64::from(MAX_DEPTH)),
@@ -52,20 +58,31 @@ fn with_commas(number: u64) -> String {
     text
 }
 
+/// A change chunk with this body, which is short.
+fn chunk(body: &[u8]) -> Bytes {
+    let unsealed = [&[0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1, body.len() as u8][..], body].concat();
+    let hash = Change::name(&unsealed, &Limits::default()).unwrap();
+    [&unsealed[..4], &hash.0[..4], &unsealed[8..]].concat().into()
+}
+
 fn parse(change: &automerge::Change) -> Result<Change, Refusal> {
     Change::parse(Bytes::copy_from_slice(change.raw_bytes()), &Limits::default())
 }
 
 /// A change by this actor that puts something at a key of the root.
 fn put(actor: &[u8], start_op: u64, predecessors: SortedVec<OpId>) -> automerge::Change {
+    expanded(actor, start_op, OpType::Put(ScalarValue::Uint(1)), predecessors).into()
+}
+
+fn expanded(actor: &[u8], start_op: u64, action: OpType, predecessors: SortedVec<OpId>) -> ExpandedChange {
     let operation = Op {
-        action: OpType::Put(ScalarValue::Uint(1)),
+        action,
         obj: ObjectId::Root,
         key: Key::Map("key".into()),
         pred: predecessors,
         insert: false,
     };
-    automerge::Change::from(ExpandedChange {
+    ExpandedChange {
         operations: vec![operation],
         actor_id: actor.into(),
         hash: None,
@@ -76,7 +93,159 @@ fn put(actor: &[u8], start_op: u64, predecessors: SortedVec<OpId>) -> automerge:
         author: None,
         deps: Vec::new(),
         extra_bytes: Vec::new(),
-    })
+    }
+}
+
+/// What becomes of a change that comes first.
+fn offer(change: ExpandedChange) -> Admission {
+    match parse(&change.into()) {
+        Ok(change) => History::default().admit(change, None),
+        Err(refusal) => Admission::Refused(refusal),
+    }
+}
+
+#[test]
+fn a_time_at_the_edge_is_refused() {
+    let at = |time| {
+        let change = expanded(&[7; 16], 1, OpType::Put(ScalarValue::Null), SortedVec::new());
+        offer(ExpandedChange { time, ..change })
+    };
+    for time in [0, MAX_TIME, -MAX_TIME] {
+        assert_eq!(at(time), Admission::Admitted(1), "{time}");
+    }
+    for time in [MAX_TIME + 1, -MAX_TIME - 1, i64::MAX, i64::MIN] {
+        assert_eq!(at(time), Admission::Refused(Refusal::Time), "{time}");
+    }
+}
+
+#[test]
+fn an_author_has_one_name_of_bounded_length_in_the_first_change() {
+    let with = |extra_bytes: Vec<u8>| {
+        let change = expanded(&[7; 16], 1, OpType::Put(ScalarValue::Null), SortedVec::new());
+        offer(ExpandedChange { extra_bytes, ..change })
+    };
+    let named = |length: u64| {
+        let mut footer = vec![1, length as u8 | 0x80, (length >> 7) as u8];
+        footer.resize(3 + length as usize, 7);
+        footer
+    };
+    assert_eq!(with(vec![1, 0]), Admission::Admitted(1), "a name may be empty");
+    assert_eq!(with(vec![1, 2, 7, 7]), Admission::Admitted(1));
+    assert_eq!(with(named(MAX_AUTHOR_BYTES)), Admission::Admitted(1));
+    let bad = [
+        (named(MAX_AUTHOR_BYTES + 1), "too long"),
+        (vec![1, 2, 7], "cut short"),
+        (vec![1], "without a length"),
+        (vec![1, 1, 7, 1, 1, 8], "twice"),
+        (vec![1, 1, 7, 0], "something behind it"),
+        (vec![2, 1, 7], "of another kind"),
+        (vec![1, 0x81, 0, 7], "its length is longer than it must be"),
+    ];
+    for (footer, why) in bad {
+        assert_eq!(with(footer), Admission::Refused(Refusal::Author), "{why}");
+    }
+}
+
+#[test]
+fn an_author_in_a_later_change_is_refused() {
+    let first = put(&[7; 16], 1, SortedVec::new());
+    let second = |extra_bytes: Vec<u8>| {
+        let mut history = History::default();
+        history.admit(parse(&first).unwrap(), None);
+        let change = expanded(&[7; 16], 2, OpType::Put(ScalarValue::Null), SortedVec::new());
+        let change = ExpandedChange {
+            seq: 2,
+            deps: vec![first.hash()],
+            extra_bytes,
+            ..change
+        };
+        history.admit(parse(&change.into()).unwrap(), None)
+    };
+    assert_eq!(second(Vec::new()), Admission::Admitted(2));
+    assert_eq!(second(vec![1, 1, 7]), Admission::Refused(Refusal::Author));
+}
+
+#[test]
+fn a_counter_and_its_increments_have_bounds() {
+    let counter = |value| {
+        let put = OpType::Put(ScalarValue::counter(value));
+        expanded(&[7; 16], 1, put, SortedVec::new())
+    };
+    let first = automerge::Change::from(counter(MAX_COUNTER));
+    let increment = |value| {
+        let mut history = History::default();
+        history.admit(parse(&first).unwrap(), None);
+        let replaced = vec![OpId::new(1, &automerge::ActorId::from([7; 16]))];
+        let change = expanded(&[7; 16], 2, OpType::Increment(value), replaced.into());
+        let deps = vec![first.hash()];
+        let change = ExpandedChange { seq: 2, deps, ..change };
+        history.admit(parse(&change.into()).unwrap(), None)
+    };
+    for value in [MAX_COUNTER, -MAX_COUNTER] {
+        assert_eq!(offer(counter(value)), Admission::Admitted(1));
+        assert_eq!(increment(value), Admission::Admitted(2));
+    }
+    for value in [MAX_COUNTER + 1, -MAX_COUNTER - 1, i64::MAX, i64::MIN] {
+        assert_eq!(offer(counter(value)), Admission::Refused(Refusal::Value), "{value}");
+        assert_eq!(increment(value), Admission::Refused(Refusal::Value), "{value}");
+    }
+}
+
+/// Automerge keeps differences and sums of these, of changes in any order.
+#[test]
+fn what_lies_at_the_bounds_is_harmless_together() {
+    const ACTORS: u8 = 60;
+    let counter = OpType::Put(ScalarValue::counter(MAX_COUNTER));
+    let first = ExpandedChange {
+        time: MAX_TIME,
+        ..expanded(&[1; 16], 1, counter, SortedVec::new())
+    };
+    let first = automerge::Change::from(first);
+    let replaced = || vec![OpId::new(1, &automerge::ActorId::from([1; 16]))].into();
+    let others = (2..2 + ACTORS).map(|actor| {
+        let change = expanded(&[actor; 16], 2, OpType::Increment(MAX_COUNTER), replaced());
+        let time = if actor % 2 == 0 { -MAX_TIME } else { MAX_TIME };
+        let deps = vec![first.hash()];
+        let extra_bytes = vec![1, 1, actor];
+        automerge::Change::from(ExpandedChange {
+            time,
+            deps,
+            extra_bytes,
+            ..change
+        })
+    });
+    let changes: Vec<_> = std::iter::once(first.clone()).chain(others).collect();
+    let mut history = History::default();
+    let mut document = Automerge::new();
+    for (change, position) in changes.iter().zip(1..) {
+        assert_eq!(
+            history.admit(parse(change).unwrap(), None),
+            Admission::Admitted(position)
+        );
+        document.apply_changes([change.clone()]).unwrap();
+    }
+    let mut edit = document.transaction();
+    edit.put(ROOT, "another", 1).unwrap();
+    edit.commit();
+    let loaded = Automerge::load(&document.save()).unwrap();
+    assert_eq!(loaded.get_heads(), document.get_heads());
+    let (value, _) = loaded.get(ROOT, "key").unwrap().unwrap();
+    assert_eq!(value.as_i64(), Some(MAX_COUNTER * (i64::from(ACTORS) + 1)));
+    assert_eq!(loaded.get_authors().len(), usize::from(ACTORS));
+}
+
+#[test]
+fn dependencies_are_sorted_and_each_is_named_once() {
+    let deps = |names: &[u8]| {
+        let mut body = vec![u8::try_from(names.len()).unwrap()];
+        body.extend(names.iter().flat_map(|name| [*name; 32]));
+        // An actor, its first change and op, no time, no message, nobody else, no columns.
+        body.extend([1, 7, 1, 1, 0, 0, 0, 0]);
+        Change::parse(chunk(&body), &Limits::default()).map(|change| change.deps.len())
+    };
+    assert_eq!(deps(&[1, 3]), Ok(2));
+    assert_eq!(deps(&[2, 1]), Err(Refusal::Malformed));
+    assert_eq!(deps(&[2, 2]), Err(Refusal::Malformed));
 }
 
 #[test]

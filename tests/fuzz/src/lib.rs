@@ -5,8 +5,14 @@
 
 pub mod change;
 pub mod corpus;
+#[path = "../../../server/core/tests/admission/harmless.rs"]
+#[allow(dead_code, reason = "the property test uses the rest")]
+mod harmless;
 pub mod message;
 pub mod mutate;
+#[path = "../../../server/core/tests/world/rng.rs"]
+#[allow(dead_code, reason = "the property test uses the rest")]
+mod rng;
 pub mod session;
 pub mod wire;
 

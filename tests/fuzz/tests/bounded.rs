@@ -15,7 +15,7 @@ fn wire() {
 
 #[test]
 fn change() {
-    run("change", 60_000);
+    run("change", 10_000);
 }
 
 #[test]

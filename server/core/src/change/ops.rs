@@ -1,11 +1,14 @@
 //! The operations of a change, one after the other, read from its columns without being laid out in memory.
 
-use super::Refusal;
 use super::columns::{Booleans, Delta, NotCanonical, RunLength};
+use super::metadata::check_footer;
+use super::{Change, Refusal};
 use crate::reader::Reader;
 
 /// Operations that one operation may replace: as many as people have written the same place at the same time.
 pub const MAX_PREDECESSORS: u64 = 10_000;
+/// A counter begins, and each increment lies, at most so far from 0. Automerge adds them up in 64 bits.
+pub const MAX_COUNTER: i64 = 1 << 53;
 
 /// An operation's id inside a change. Actor 0 is the change's own, the others are those that it lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,14 +90,16 @@ const SPECIFICATIONS: [u64; 14] = [
 ];
 
 impl<'a> Ops<'a> {
-    /// Reads from the body of a change, whose metadata has been read before; it has `count` operations.
-    pub(super) fn new(actor: &[u8], mut body: Reader<'a>, count: u64) -> Result<Self, Refusal> {
+    /// Reads from the body of a change, whose metadata has been read before.
+    pub(super) fn new(change: &Change, mut body: Reader<'a>) -> Result<Self, Refusal> {
+        let count = change.max_op + 1 - change.start_op;
         let others = read_others(&mut body).map_err(|_| Refusal::Encoding)?;
         let sorted = others.windows(2).all(|pair| pair[0] < pair[1]);
-        if !sorted || others.contains(&actor) {
+        if !sorted || others.contains(&&*change.actor) {
             return Err(Refusal::Encoding);
         }
-        let columns = Columns::read(body, count).map_err(|_| Refusal::Encoding)?;
+        let columns = Columns::read(&mut body, count).map_err(|_| Refusal::Encoding)?;
+        check_footer(body, change.seq)?;
         Ok(Self {
             named: vec![false; others.len()],
             others,
@@ -216,7 +221,7 @@ impl<'a> Ops<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn read(mut body: Reader<'a>, count: u64) -> Result<Self, NotCanonical> {
+    fn read(body: &mut Reader<'a>, count: u64) -> Result<Self, NotCanonical> {
         let mut lengths = [0u64; SPECIFICATIONS.len()];
         let columns = body.unsigned().map_err(|_| NotCanonical)?;
         let mut expected = SPECIFICATIONS.iter().enumerate();
@@ -236,8 +241,8 @@ impl<'a> Columns<'a> {
         for (column, length) in data.iter_mut().zip(lengths) {
             *column = body.take(length).map_err(|_| NotCanonical)?;
         }
-        // Nothing follows; and a change without operations has no columns.
-        if !body.is_empty() || (count == 0 && columns > 0) {
+        // A change without operations has no columns.
+        if count == 0 && columns > 0 {
             return Err(NotCanonical);
         }
         Ok(Self {
@@ -286,6 +291,7 @@ impl<'a> Columns<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     Null,
+    /// It may be added to a counter.
     Integer,
     Counter,
     Other,
@@ -294,23 +300,32 @@ enum Value {
 impl Value {
     fn read(code: u64, raw: &[u8]) -> Result<Self, Refusal> {
         let mut reader = Reader::new(raw);
-        let (well_formed, value) = match code {
-            0 => (true, Self::Null),
-            1 | 2 => (true, Self::Other),
-            3 => (reader.unsigned().is_ok(), Self::Integer),
-            4 => (reader.signed().is_ok(), Self::Integer),
-            5 => (reader.take(8).is_ok(), Self::Other),
+        let malformed = |_| Refusal::Value;
+        let counts = |number: i64| number.unsigned_abs() <= MAX_COUNTER.unsigned_abs();
+        let value = match code {
+            0 => Self::Null,
+            1 | 2 => Self::Other,
+            3 if reader.unsigned().map_err(malformed)? <= MAX_COUNTER.unsigned_abs() => Self::Integer,
+            3 => Self::Other,
+            4 if counts(reader.signed().map_err(malformed)?) => Self::Integer,
+            4 => Self::Other,
+            5 => {
+                reader.take(8).map_err(malformed)?;
+                Self::Other
+            }
             6 => {
-                return std::str::from_utf8(raw)
-                    .map(|_| Self::Other)
-                    .map_err(|_| Refusal::Value);
+                std::str::from_utf8(raw).map_err(|_| Refusal::Value)?;
+                return Ok(Self::Other);
             }
             7 => return Ok(Self::Other),
-            8 => (reader.signed().is_ok(), Self::Counter),
-            9 => (reader.signed().is_ok(), Self::Other),
-            _ => (false, Self::Other),
+            8 if counts(reader.signed().map_err(malformed)?) => Self::Counter,
+            9 => {
+                reader.signed().map_err(malformed)?;
+                Self::Other
+            }
+            _ => return Err(Refusal::Value),
         };
-        if well_formed && reader.is_empty() {
+        if reader.is_empty() {
             Ok(value)
         } else {
             Err(Refusal::Value)

@@ -22,6 +22,19 @@ pub const MAX_GAPS: u64 = 4_000_000;
 /// How many actors' changes may differ from "everything up to then" in a change's past.
 pub const MAX_BRANCHES: usize = 1_000;
 
+/// How many heads a document may have, and so how many changes one may be made on top of. Who has everything writes on
+/// top of all heads and leaves one; each head makes every message of everybody longer.
+pub const MAX_HEADS: usize = 1_000;
+
+/// Which bounds hold that go by the order in which changes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Branching {
+    /// Those of a change that somebody sends.
+    Bounded,
+    /// None: the changes were admitted before, perhaps in another order.
+    Any,
+}
+
 /// What became of a change.
 #[derive(Debug, PartialEq)]
 pub enum Admission {
@@ -45,6 +58,10 @@ pub enum Admission {
 impl History {
     /// Admits a change, or says why not.
     pub fn admit(&mut self, change: Change, author: Option<SocketId>) -> Admission {
+        self.admit_with(change, author, Branching::Bounded)
+    }
+
+    fn admit_with(&mut self, change: Change, author: Option<SocketId>, branching: Branching) -> Admission {
         if self.knows(&change.hash) {
             return Admission::Known;
         }
@@ -55,7 +72,7 @@ impl History {
         if let Err(error) = self.prepare_index() {
             return Admission::Unreadable(error);
         }
-        if let Err(refusal) = self.check(&change) {
+        if let Err(refusal) = self.check(&change, branching) {
             return Admission::Refused(refusal);
         }
         self.push(change, author);
@@ -63,7 +80,8 @@ impl History {
     }
 
     /// The history of a whole document's changes, each after those that it depends on; every one of them is held against
-    /// the rules.
+    /// the rules, except that it may branch as much as it likes: how much that is goes by the order, which need not be the
+    /// one in which they were admitted.
     ///
     /// # Errors
     /// The first change that would not be admitted (as it names itself, as far as it can be read), and why.
@@ -72,7 +90,7 @@ impl History {
         for bytes in changes {
             let name = Change::name(&bytes, &Limits::of_stored()).unwrap_or(ChangeHash([0; 32]));
             let change = Change::parse(bytes, &Limits::of_stored()).map_err(|refusal| (name, refusal.to_string()))?;
-            let words = match history.admit(change, None) {
+            let words = match history.admit_with(change, None, Branching::Any) {
                 Admission::Admitted(_) => continue,
                 Admission::Known => "it is there twice".to_owned(),
                 Admission::Waits { .. } => "what it depends on is not there".to_owned(),
@@ -118,7 +136,7 @@ impl History {
         self.clock.get(&change.actor).is_some_and(|last| change.seq <= *last)
     }
 
-    fn check(&mut self, change: &Change) -> Result<(), Refusal> {
+    fn check(&mut self, change: &Change, branching: Branching) -> Result<(), Refusal> {
         let last_seq = self.clock.get(&change.actor).copied().unwrap_or(0);
         if change.seq <= last_seq {
             return Err(Refusal::Fork);
@@ -126,10 +144,19 @@ impl History {
         if change.seq != last_seq + 1 {
             return Err(Refusal::Sequence);
         }
+        if branching == Branching::Bounded && self.branches_too_much(change) {
+            return Err(Refusal::Branches);
+        }
         let (positions, confirmed) = (&self.positions, &self.confirmed);
         let place = |dep: &ChangeHash| positions.get(dep).or_else(|| confirmed.get(dep)).copied();
         let index = self.index.get_or_insert_default();
-        try_to_add(index, change, &self.heads, place)
+        try_to_add(index, change, &self.heads, branching, place)
+    }
+
+    /// A merge always fits: it leaves no more heads than there were.
+    fn branches_too_much(&self, change: &Change) -> bool {
+        let merges = || change.deps.iter().any(|dep| self.heads.contains(dep));
+        change.deps.len() > MAX_HEADS || (self.heads.len() >= MAX_HEADS && !merges())
     }
 
     /// Names inside the archive that must be [confirmed](History::confirm) before a change can be admitted: what the
@@ -199,7 +226,7 @@ fn add_stored(
 ) -> Result<(), IndexError> {
     let change =
         Change::parse(bytes, &Limits::of_stored()).map_err(|_| IndexError("a stored change is not readable"))?;
-    match try_to_add(index, &change, heads, place) {
+    match try_to_add(index, &change, heads, Branching::Any, place) {
         Ok(()) => {}
         Err(Refusal::Sequence | Refusal::StartOp) => return Err(IndexError("stored changes do not follow each other")),
         Err(_) => rules::add_without_operations(index, &change, index.view_of_all()),
@@ -212,6 +239,7 @@ fn try_to_add(
     index: &mut Index,
     change: &Change,
     heads: &BTreeSet<ChangeHash>,
+    branching: Branching,
     place: impl FnMut(&ChangeHash) -> Option<u64>,
 ) -> Result<(), Refusal> {
     let deps: Vec<u64> = change.deps.iter().filter_map(place).collect();
@@ -237,7 +265,7 @@ fn try_to_add(
         .and_then(|author| index.view_of_last(author));
     let follows = own_last.is_some();
     let view = own_last.unwrap_or_else(|| view(index, &change.deps, &deps, heads));
-    if view.len() > MAX_BRANCHES {
+    if branching == Branching::Bounded && view.len() > MAX_BRANCHES {
         return Err(Refusal::Branches);
     }
     rules::add(index, change, view, follows)?;
@@ -246,8 +274,8 @@ fn try_to_add(
 }
 
 fn view(index: &Index, names: &[ChangeHash], deps: &[u64], heads: &BTreeSet<ChangeHash>) -> View {
-    // Nearly everybody has everything.
-    if heads.iter().all(|head| names.contains(head)) {
+    // Nearly everybody has everything. The names are sorted.
+    if heads.iter().all(|head| names.binary_search(head).is_ok()) {
         index.view_of_all()
     } else {
         index.view_of(deps)

@@ -1,6 +1,6 @@
 //! What a client lacks, told from the heads that it names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use automerge::ChangeHash;
 
@@ -48,12 +48,13 @@ impl History {
     /// Is everything in `wanted` one of `reported`, or an ancestor of one? Walks no further back than `wanted` lies.
     #[must_use]
     pub fn covers(&self, reported: &[ChangeHash], wanted: &[ChangeHash]) -> bool {
-        let mut open: BTreeSet<&ChangeHash> = wanted.iter().filter(|hash| !reported.contains(hash)).collect();
+        let there: HashSet<&ChangeHash> = reported.iter().collect();
+        let mut open: HashSet<&ChangeHash> = wanted.iter().filter(|hash| !there.contains(hash)).collect();
         let Some(floor) = open.iter().map(|hash| self.index(hash)).min() else {
             return true;
         };
         let Some(floor) = floor else { return false };
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::new();
         let mut stack: Vec<&ChangeHash> = reported.iter().collect();
         while let Some(hash) = stack.pop() {
             open.remove(hash);

@@ -76,7 +76,7 @@ fn heads(changes: &[Change]) -> Vec<ChangeHash> {
 /// Everything that can be read of a document, in words, by object.
 fn read(document: &Automerge) -> BTreeMap<String, String> {
     drop(document.hydrate(None));
-    let mut read = BTreeMap::new();
+    let mut read = BTreeMap::from([("authors".to_owned(), format!("{:?}", document.get_authors()))]);
     let mut objects = vec![(ROOT, ObjType::Map)];
     while let Some((object, kind)) = objects.pop() {
         let mut words = match kind {

@@ -2,7 +2,7 @@
 
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, AutomergeError, Change, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, Author, AutoCommit, AutomergeError, Change, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
 
 use super::rng::Rng;
 
@@ -21,14 +21,14 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let mut session = Self {
-            copies: vec![AutoCommit::new().with_actor(actor(0))],
+            copies: vec![AutoCommit::new().with_author(author(rng)).with_actor(actor(0))],
             objects: vec![(ROOT, ObjType::Map)],
             actors: 1,
             isolates: true,
         };
         session.write(rng, 6);
         for _ in 0..rng.between(1, 3) {
-            session.add_copy();
+            session.add_copy(rng);
         }
         session
     }
@@ -49,8 +49,11 @@ impl Session {
         self.objects.clone()
     }
 
-    fn add_copy(&mut self) {
-        let copy = self.copies[0].fork().with_actor(actor(self.actors));
+    fn add_copy(&mut self, rng: &mut Rng) {
+        let copy = self.copies[0]
+            .fork()
+            .with_author(author(rng))
+            .with_actor(actor(self.actors));
         self.actors += 1;
         self.copies.push(copy);
     }
@@ -65,7 +68,7 @@ impl Session {
                     self.copies[at].empty_change(CommitOptions::default());
                 }
                 2 if self.isolates && rng.percent(20) => self.write_in_the_past(rng, at),
-                3 if rng.percent(10) && self.copies.len() < 6 => self.add_copy(),
+                3 if rng.percent(10) && self.copies.len() < 6 => self.add_copy(rng),
                 _ => self.transaction(rng, at),
             }
         }
@@ -106,7 +109,13 @@ impl Session {
         }
         let mut options = CommitOptions::default();
         if rng.percent(20) {
-            options = options.with_message("said so").with_time(rng.next() as i64 >> 20);
+            options = options
+                .with_message("said so")
+                .with_time(rng.next() as i64 >> rng.between(10, 40));
+        }
+        if rng.percent(20) {
+            // As a clock would say.
+            options = options.with_time(1_790_000_000 + rng.below(100) as i64);
         }
         self.copies[at].commit_with(options);
     }
@@ -128,6 +137,12 @@ impl Session {
 pub(crate) fn actor(number: u8) -> ActorId {
     // Not in the order of their numbers.
     ActorId::from([number.wrapping_mul(151), number, 7, 7].as_slice())
+}
+
+/// Not everybody has a name.
+fn author(rng: &mut Rng) -> Option<Author<'static>> {
+    let names: [Option<&[u8]>; 5] = [None, None, Some(b"ann"), Some(b"ben"), Some(b"")];
+    rng.pick(&names).map(|name| Author::from(name.to_vec()))
 }
 
 type Made = Option<(ObjId, ObjType)>;

@@ -55,13 +55,9 @@ impl Index {
         let Some(newest) = deps.iter().max() else {
             return View::default();
         };
-        let runs = || deps.iter().map(|dep| self.change(*dep as u32).0);
-        let up_to = runs().map(|run| run.view.up_to).max().unwrap_or(0);
-        let mut actors: Vec<u32> = runs()
-            .flat_map(|run| run.view.exceptions().iter().map(|(actor, _)| *actor).chain([run.actor]))
-            .collect();
-        let most_seen = |actor| deps.iter().map(|dep| self.seen_by(*dep, actor)).max().unwrap_or(0);
-        let view = self.view_that_differs(up_to, &mut actors, most_seen);
+        let union = Union::new(self, deps);
+        let mut actors: Vec<u32> = union.told.iter().map(|(actor, ..)| *actor).collect();
+        let view = self.view_that_differs(union.up_to(), &mut actors, |actor| union.seen(self, actor).0);
         self.raise(view, *newest as u32)
     }
 
@@ -147,6 +143,54 @@ impl Index {
     }
 }
 
+/// What several changes together have in their pasts. To find out what it says of all actors that they tell apart takes
+/// as many steps as they tell apart in sum, however many changes that are.
+struct Union {
+    /// Up to which position each of the changes has everything else; the greatest first.
+    up_to: Vec<u32>,
+    /// What is told apart: the actor, the place in `up_to` of who tells it, the last sequence number. Sorted.
+    told: Vec<(u32, u32, u32)>,
+}
+
+impl Union {
+    fn new(index: &Index, deps: &[u64]) -> Self {
+        let mut changes: Vec<_> = deps.iter().map(|dep| index.change(*dep as u32)).collect();
+        changes.sort_unstable_by_key(|(run, _)| std::cmp::Reverse(run.view.up_to));
+        let mut told = Vec::new();
+        for (place, (run, offset)) in (0..).zip(&changes) {
+            told.push((run.actor, place, run.seq + offset));
+            let others = run.view.exceptions().iter().filter(|(actor, _)| *actor != run.actor);
+            told.extend(others.map(|(actor, seen)| (*actor, place, *seen)));
+        }
+        told.sort_unstable();
+        Self {
+            up_to: changes.iter().map(|(run, _)| run.view.up_to).collect(),
+            told,
+        }
+    }
+
+    fn up_to(&self) -> u32 {
+        self.up_to.first().copied().unwrap_or(0)
+    }
+
+    /// An actor's last sequence number in any of the pasts; and the steps that it took to find it.
+    fn seen(&self, index: &Index, actor: u32) -> (u32, usize) {
+        let from = self.told.partition_point(|(other, ..)| *other < actor);
+        let told = self.told[from..].iter().take_while(|(other, ..)| *other == actor);
+        let (mut seen, mut untold, mut steps) = (0, 0, 1);
+        for (_, place, seq) in told {
+            seen = seen.max(*seq);
+            // Of those that do not tell this actor apart, the first has seen the most.
+            untold += usize::from(*place as usize == untold);
+            steps += 1;
+        }
+        if let Some(up_to) = self.up_to.get(untold) {
+            seen = seen.max(index.seq_at(actor, *up_to));
+        }
+        (seen, steps)
+    }
+}
+
 impl View {
     fn exceptions(&self) -> &[(u32, u32)] {
         self.except.as_deref().unwrap_or_default()
@@ -163,3 +207,7 @@ impl View {
         Some(exceptions[found].1)
     }
 }
+
+#[cfg(test)]
+#[path = "ancestors_tests.rs"]
+mod tests;
