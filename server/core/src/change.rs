@@ -104,6 +104,9 @@ pub enum Refusal {
     /// A value that is not what its type says.
     #[error("an operation's value is malformed, or not for this operation")]
     Value,
+    /// More operations than the document's changes pay for with their bytes.
+    #[error("the change means more operations than the bytes of the document's changes pay for")]
+    Weight,
     /// A mark without an end, outside a text, or one that ends before it begins.
     #[error("a mark is not a begin and an end, one after the other, in one text")]
     Mark,
@@ -130,6 +133,7 @@ impl Refusal {
             Self::Element => "element",
             Self::Predecessor => "predecessor",
             Self::Value => "value",
+            Self::Weight => "weight",
             Self::Mark => "mark",
         }
     }

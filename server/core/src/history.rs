@@ -8,6 +8,7 @@ mod admission;
 mod ancestry;
 mod index;
 mod rules;
+mod weight;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -17,10 +18,11 @@ use bytes::Bytes;
 use crate::change::Change;
 use crate::id::SocketId;
 
-pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, extend_index};
+pub use admission::{Admission, MAX_BRANCHES, extend_index};
 pub use ancestry::Lacks;
 pub use index::{Index, IndexError};
 pub use rules::MAX_MARK_STEPS;
+pub use weight::{ENTRIES_PER_BYTE, MAX_AHEAD, MAX_FREE_ENTRIES, MAX_FREE_OPS, MAX_GAPS, OPS_PER_BYTE};
 
 /// A change, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

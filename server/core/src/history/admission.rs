@@ -9,16 +9,11 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::index::{Index, IndexError, View};
-use super::{Entry, History, advance, rules};
+use super::{Entry, History, advance, rules, weight};
 use crate::change::{Change, Refusal};
 use crate::id::SocketId;
 use crate::limits::Limits;
 
-/// Op counters that all of a document's changes together may leave out between their dependencies and their start. A
-/// client leaves some out only when it writes on top of an old state, and then no more than have come since. Who left out
-/// as many as they like would use up the counters that all need; and automerge sets memory aside for each of them when it
-/// loads a document in a browser.
-pub const MAX_GAPS: u64 = 4_000_000;
 /// How many actors' changes may differ from "everything up to then" in a change's past.
 pub const MAX_BRANCHES: usize = 1_000;
 
@@ -228,7 +223,7 @@ fn try_to_add(
     let gap = gap.ok_or(Refusal::StartOp)?;
     // An empty change's start op is not stored: automerge takes it to be the next.
     let has_ops = change.max_op >= change.start_op;
-    if gap > MAX_GAPS - index.gaps() || (gap > 0 && !has_ops) {
+    if !weight::may_leave_out(index, gap, change.start_op) || (gap > 0 && !has_ops) {
         return Err(Refusal::StartOp);
     }
     let after_last = deps == [index.last()];

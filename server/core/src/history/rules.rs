@@ -6,6 +6,7 @@
 //! not load. Here each operation is held against the admission index, and against nothing else.
 
 use super::index::{ChangeAt, Found, HEAD, Index, Left, ObjectKind, OpId, ROOT, Slot, View};
+use super::weight::Paid;
 use crate::change::{Action, Change, Key, Op, OpRef, Refusal};
 
 /// Steps that finding out the order of marks may take in one change: each is a run of insertions on the way up.
@@ -21,6 +22,8 @@ struct Trial<'i> {
     /// The mark that began with the operation before.
     open_mark: Option<(u32, OpId)>,
     mark_steps: u32,
+    /// What the document's changes have brought, with this one.
+    paid: Paid,
 }
 
 /// Adds the change to the index, or leaves the index as it was. Its sequence number and start op have been checked.
@@ -28,6 +31,7 @@ struct Trial<'i> {
 pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool) -> Result<(), Refusal> {
     let (author, before) = index.begin(&change.actor);
     let mut trial = Trial {
+        paid: index.paid(),
         index,
         view,
         author,
@@ -36,11 +40,12 @@ pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool)
         mark_steps: MAX_MARK_STEPS,
     };
     let outcome = trial.hear(change);
-    let Trial { index, view, .. } = trial;
+    let Trial { index, view, paid, .. } = trial;
     match outcome {
         Ok(()) => {
             let at = change_at(change, author);
             index.add_change(at, view, follows);
+            index.pay(paid);
             Ok(())
         }
         Err(refusal) => {
@@ -54,6 +59,17 @@ pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool)
 pub(super) fn add_without_operations(index: &mut Index, change: &Change, view: View) {
     let (author, _) = index.begin(&change.actor);
     index.add_change(change_at(change, author), view, false);
+    let brought = brought(change, change.bytes.len());
+    if let Ok(paid) = index.paid().with(brought) {
+        index.pay(paid);
+    }
+}
+
+fn brought(change: &Change, inflated: usize) -> Paid {
+    Paid {
+        bytes: inflated as u64,
+        ops: change.max_op + 1 - change.start_op,
+    }
 }
 
 /// Counters were checked to be small when the change was read, and sequence numbers have come one by one.
@@ -69,6 +85,8 @@ fn change_at(change: &Change, actor: u32) -> ChangeAt {
 impl Trial<'_> {
     fn hear(&mut self, change: &Change) -> Result<(), Refusal> {
         let body = change.body()?;
+        self.paid = self.paid.with(brought(change, body.len()))?;
+        let most_entries = self.paid.entries();
         let mut ops = change.ops(&body)?;
         for other in &ops.others {
             self.others.push(self.index.actor(other).ok_or(Refusal::Actor)?);
@@ -79,6 +97,9 @@ impl Trial<'_> {
         };
         while let Some(op) = ops.next()? {
             self.judge(id, &op)?;
+            if self.index.entries() > most_entries {
+                return Err(Refusal::Weight);
+            }
             id.counter += 1;
         }
         if self.open_mark.is_some() {
