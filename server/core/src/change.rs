@@ -5,6 +5,7 @@
 
 mod columns;
 mod ops;
+mod work;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -18,6 +19,7 @@ use crate::reader::{ReadError, Reader, write_unsigned};
 
 pub use ops::MAX_PREDECESSORS;
 pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
+pub(crate) use work::{BYTES_PER_WORK, WORK_OF_A_CHANGE, work_of};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// Column id and type of an operation's action: id 4, unsigned run-length encoded.
@@ -189,12 +191,24 @@ impl Change {
     /// # Errors
     /// [`Refusal`].
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Refusal> {
+        Self::parse_counting(bytes, limits, &mut 0)
+    }
+
+    /// [`Change::parse`], adding to `work` what it took.
+    pub(crate) fn parse_counting(bytes: Bytes, limits: &Limits, work: &mut u64) -> Result<Self, Refusal> {
+        *work += WORK_OF_A_CHANGE / 2;
         let (checksum, kind, body) = open_chunk(&bytes).map_err(|_| Refusal::Malformed)?;
         let inflated;
         let body = match kind {
             1 => body,
             2 => {
-                inflated = inflate(body, limits.change_bytes)?;
+                // In proportion to what comes of it; and of what is too large, it is as much as may be.
+                *work += body.len() as u64 / BYTES_PER_WORK;
+                inflated = inflate(body, limits.change_bytes).inspect_err(|refusal| {
+                    if *refusal == Refusal::TooLarge {
+                        *work += limits.change_bytes as u64 / BYTES_PER_WORK;
+                    }
+                })?;
                 &inflated
             }
             _ => return Err(Refusal::Malformed),
@@ -202,6 +216,7 @@ impl Change {
         if body.len() > limits.change_bytes {
             return Err(Refusal::TooLarge);
         }
+        *work += body.len() as u64 / BYTES_PER_WORK;
         let hash = hash_of(body);
         if hash.0[..4] != *checksum {
             return Err(Refusal::Checksum);

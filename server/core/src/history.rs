@@ -83,6 +83,8 @@ pub struct History {
     clock: HashMap<Box<[u8]>, u64>,
     /// Positions of changes inside the archive that somebody named and the store has confirmed.
     confirmed: HashMap<ChangeHash, u64>,
+    /// Work that admitting has been since [`History::take_work`].
+    work: u64,
     /// Made when the first change is to be admitted; goes up to the last change from then on.
     index: Option<Box<Index>>,
     heads: BTreeSet<ChangeHash>,

@@ -25,7 +25,7 @@ use crate::socket::Outbox;
 
 use compaction::CompactionQueue;
 use long_work::LongWork;
-pub use long_work::{Turn, Turns, is_long};
+pub use long_work::{Turn, Turns};
 use store_health::StoreHealth;
 
 /// How often somebody who waits for room in memory looks again.
@@ -86,6 +86,8 @@ struct Shared {
     /// One at a time, so that they leave places for what somebody waits for.
     summaries: Turns,
     long_work: LongWork,
+    /// Apart from the above: nobody's long message keeps a document from being opened.
+    loads: LongWork,
     started: Instant,
 }
 
@@ -102,6 +104,7 @@ impl Rooms {
             compactions: CompactionQueue::new(config.compaction.interval_ms),
             summaries: Turns::new(1),
             long_work: LongWork::new(config.server.long_work_threads()),
+            loads: LongWork::new(config.server.long_work_threads()),
             store,
             store_health: StoreHealth::default(),
             workers,

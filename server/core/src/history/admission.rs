@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::index::{Index, IndexError, View};
 use super::{Entry, History, advance, rules, weight};
-use crate::change::{Change, Refusal};
+use crate::change::{BYTES_PER_WORK, Change, Refusal, WORK_OF_A_CHANGE};
 use crate::id::SocketId;
 use crate::limits::Limits;
 
@@ -47,6 +47,7 @@ impl History {
         if !missing.is_empty() {
             return Admission::Waits { change, missing };
         }
+        self.work += WORK_OF_A_CHANGE / 2;
         if let Err(error) = self.prepare_index() {
             return Admission::Unreadable(error);
         }
@@ -124,7 +125,17 @@ impl History {
         let (positions, confirmed) = (&self.positions, &self.confirmed);
         let place = |dep: &ChangeHash| positions.get(dep).or_else(|| confirmed.get(dep)).copied();
         let index = self.index.get_or_insert_default();
-        try_to_add(index, change, &self.heads, place)
+        try_to_add(index, change, &self.heads, place, &mut self.work)
+    }
+
+    /// How much work admitting has been since this was last asked; in units of an operation.
+    pub(crate) fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
+    }
+
+    /// Must the index be made before a change can be admitted? That is work by its size, and by the length of the tail.
+    pub(crate) fn must_prepare(&self) -> bool {
+        self.index.is_none() && self.last() > 0
     }
 
     /// Names inside the archive that must be [confirmed](History::confirm) before a change can be admitted: what the
@@ -147,16 +158,19 @@ impl History {
         let mut heads = BTreeSet::new();
         if let Some(archive) = &mut self.archive {
             index = Index::decode(&archive.index)?;
+            self.work += archive.index.len() as u64 / BYTES_PER_WORK;
             if index.last() != archive.position {
                 return Err(IndexError("it does not go as far as the archive"));
             }
             heads = archive.heads.iter().map(|head| head.hash).collect();
             archive.index = Bytes::new();
         }
+        let mut work = 0;
         for entry in self.entries(self.archive_position(), self.last()) {
             let place = |dep: &ChangeHash| self.positions.get(dep).or_else(|| self.confirmed.get(dep)).copied();
-            add_stored(&mut index, entry.bytes.clone(), &mut heads, place)?;
+            add_stored(&mut index, entry.bytes.clone(), &mut heads, place, &mut work)?;
         }
+        self.work += work;
         self.index = Some(Box::new(index));
         Ok(())
     }
@@ -180,7 +194,7 @@ pub fn extend_index(
     };
     let mut heads = heads.into_iter().collect();
     for bytes in changes {
-        add_stored(&mut index, bytes, &mut heads, &mut place)?;
+        add_stored(&mut index, bytes, &mut heads, &mut place, &mut 0)?;
     }
     Ok(index)
 }
@@ -191,10 +205,11 @@ fn add_stored(
     bytes: Bytes,
     heads: &mut BTreeSet<ChangeHash>,
     place: impl FnMut(&ChangeHash) -> Option<u64>,
+    work: &mut u64,
 ) -> Result<(), IndexError> {
-    let change =
-        Change::parse(bytes, &Limits::of_stored()).map_err(|_| IndexError("a stored change is not readable"))?;
-    match try_to_add(index, &change, heads, place) {
+    let change = Change::parse_counting(bytes, &Limits::of_stored(), work)
+        .map_err(|_| IndexError("a stored change is not readable"))?;
+    match try_to_add(index, &change, heads, place, work) {
         Ok(()) => {}
         Err(Refusal::Sequence | Refusal::StartOp) => return Err(IndexError("stored changes do not follow each other")),
         Err(_) => rules::add_without_operations(index, &change, index.view_of_all()),
@@ -208,6 +223,7 @@ fn try_to_add(
     change: &Change,
     heads: &BTreeSet<ChangeHash>,
     place: impl FnMut(&ChangeHash) -> Option<u64>,
+    work: &mut u64,
 ) -> Result<(), Refusal> {
     let deps: Vec<u64> = change.deps.iter().filter_map(place).collect();
     if deps.len() != change.deps.len() {
@@ -235,7 +251,7 @@ fn try_to_add(
     if view.len() > MAX_BRANCHES {
         return Err(Refusal::Branches);
     }
-    rules::add(index, change, view, follows)?;
+    rules::add(index, change, view, follows, work)?;
     index.add_gap(gap);
     Ok(())
 }

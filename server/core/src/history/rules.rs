@@ -7,10 +7,11 @@
 
 use super::index::{ChangeAt, Found, HEAD, Index, Left, ObjectKind, OpId, ROOT, Slot, View};
 use super::weight::Paid;
-use crate::change::{Action, Change, Key, Op, OpRef, Refusal};
+use crate::change::{Action, BYTES_PER_WORK, Change, Key, Op, OpRef, Refusal};
 
 /// Steps that finding out the order of marks may take in one change: each is a run of insertions on the way up.
-pub const MAX_MARK_STEPS: u32 = 1_000_000;
+/// In a recorded paper of 260,000 keystrokes, the way up is 90 steps at the most.
+pub const MAX_MARK_STEPS: u32 = 100_000;
 
 /// A change that is being held against the rules.
 struct Trial<'i> {
@@ -27,8 +28,14 @@ struct Trial<'i> {
 }
 
 /// Adds the change to the index, or leaves the index as it was. Its sequence number and start op have been checked.
-/// `follows`: see [`Index::add_change`].
-pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool) -> Result<(), Refusal> {
+/// `follows`: see [`Index::add_change`]. What it took is added to `work`.
+pub(super) fn add(
+    index: &mut Index,
+    change: &Change,
+    view: View,
+    follows: bool,
+    work: &mut u64,
+) -> Result<(), Refusal> {
     let (author, before) = index.begin(&change.actor);
     let mut trial = Trial {
         paid: index.paid(),
@@ -39,7 +46,8 @@ pub(super) fn add(index: &mut Index, change: &Change, view: View, follows: bool)
         open_mark: None,
         mark_steps: MAX_MARK_STEPS,
     };
-    let outcome = trial.hear(change);
+    let outcome = trial.hear(change, work);
+    *work += u64::from(MAX_MARK_STEPS - trial.mark_steps);
     let Trial { index, view, paid, .. } = trial;
     match outcome {
         Ok(()) => {
@@ -83,8 +91,9 @@ fn change_at(change: &Change, actor: u32) -> ChangeAt {
 }
 
 impl Trial<'_> {
-    fn hear(&mut self, change: &Change) -> Result<(), Refusal> {
+    fn hear(&mut self, change: &Change, work: &mut u64) -> Result<(), Refusal> {
         let body = change.body()?;
+        *work += body.len() as u64 / BYTES_PER_WORK;
         self.paid = self.paid.with(brought(change, body.len()))?;
         let most_entries = self.paid.entries();
         let mut ops = change.ops(&body)?;
@@ -96,6 +105,7 @@ impl Trial<'_> {
             actor: self.author,
         };
         while let Some(op) = ops.next()? {
+            *work += 1;
             self.judge(id, &op)?;
             if self.index.entries() > most_entries {
                 return Err(Refusal::Weight);
