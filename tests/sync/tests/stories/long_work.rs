@@ -113,6 +113,7 @@ impl Scene {
                 return words;
             }
             words += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await; // people, who are not over their rate
         }
     }
 
