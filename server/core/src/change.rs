@@ -6,6 +6,7 @@
 mod columns;
 mod metadata;
 mod ops;
+mod work;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -21,6 +22,7 @@ use metadata::Metadata;
 pub use metadata::{MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_TIME};
 pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
 pub use ops::{MAX_COUNTER, MAX_PREDECESSORS};
+pub(crate) use work::{BYTES_PER_WORK, WORK_OF_A_CHANGE, work_of};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// Column id and type of an operation's action: id 4, unsigned run-length encoded.
@@ -111,6 +113,9 @@ pub enum Refusal {
     /// A value that is not what its type says.
     #[error("an operation's value is malformed, or not for this operation")]
     Value,
+    /// More operations than the document's changes pay for with their bytes.
+    #[error("the change means more operations than the bytes of the document's changes pay for")]
+    Weight,
     /// A mark without an end, outside a text, or one that ends before it begins.
     #[error("a mark is not a begin and an end, one after the other, in one text")]
     Mark,
@@ -139,6 +144,7 @@ impl Refusal {
             Self::Element => "element",
             Self::Predecessor => "predecessor",
             Self::Value => "value",
+            Self::Weight => "weight",
             Self::Mark => "mark",
         }
     }
@@ -194,12 +200,24 @@ impl Change {
     /// # Errors
     /// [`Refusal`].
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, Refusal> {
+        Self::parse_counting(bytes, limits, &mut 0)
+    }
+
+    /// [`Change::parse`], adding to `work` what it took.
+    pub(crate) fn parse_counting(bytes: Bytes, limits: &Limits, work: &mut u64) -> Result<Self, Refusal> {
+        *work += WORK_OF_A_CHANGE / 2;
         let (checksum, kind, body) = open_chunk(&bytes).map_err(|_| Refusal::Malformed)?;
         let inflated;
         let body = match kind {
             1 => body,
             2 => {
-                inflated = inflate(body, limits.change_bytes)?;
+                // In proportion to what comes of it; and of what is too large, it is as much as may be.
+                *work += body.len() as u64 / BYTES_PER_WORK;
+                inflated = inflate(body, limits.change_bytes).inspect_err(|refusal| {
+                    if *refusal == Refusal::TooLarge {
+                        *work += limits.change_bytes as u64 / BYTES_PER_WORK;
+                    }
+                })?;
                 &inflated
             }
             _ => return Err(Refusal::Malformed),
@@ -207,6 +225,7 @@ impl Change {
         if body.len() > limits.change_bytes {
             return Err(Refusal::TooLarge);
         }
+        *work += body.len() as u64 / BYTES_PER_WORK;
         let hash = hash_of(body);
         if hash.0[..4] != *checksum {
             return Err(Refusal::Checksum);

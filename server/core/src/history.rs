@@ -8,6 +8,7 @@ mod admission;
 mod ancestry;
 mod index;
 mod rules;
+mod weight;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -17,10 +18,11 @@ use bytes::Bytes;
 use crate::change::Change;
 use crate::id::SocketId;
 
-pub use admission::{Admission, MAX_BRANCHES, MAX_GAPS, MAX_HEADS, extend_index};
+pub use admission::{Admission, MAX_BRANCHES, MAX_HEADS, extend_index};
 pub use ancestry::Lacks;
 pub use index::{Index, IndexError};
 pub use rules::MAX_MARK_STEPS;
+pub use weight::{ENTRIES_PER_BYTE, MAX_AHEAD, MAX_FREE_ENTRIES, MAX_FREE_OPS, MAX_GAPS, OPS_PER_BYTE};
 
 /// A change, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct History {
     clock: HashMap<Box<[u8]>, u64>,
     /// Positions of changes inside the archive that somebody named and the store has confirmed.
     confirmed: HashMap<ChangeHash, u64>,
+    /// Work that admitting has been since [`History::take_work`].
+    work: u64,
     /// Made when the first change is to be admitted; goes up to the last change from then on.
     index: Option<Box<Index>>,
     heads: BTreeSet<ChangeHash>,

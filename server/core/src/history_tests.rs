@@ -337,9 +337,35 @@ fn what_cannot_be_is_refused() {
     );
     assert_eq!(after(put(1, 1, 2, deps.clone())), refused(Refusal::Fork));
     assert_eq!(after(put(2, 1, 1, deps.clone())), refused(Refusal::StartOp));
-    assert_eq!(after(put(2, 1, 2 + MAX_GAPS, deps.clone())), Admission::Admitted(2));
-    assert_eq!(after(put(2, 1, 3 + MAX_GAPS, deps)), refused(Refusal::StartOp));
+    assert_eq!(after(put(2, 1, 2 + MAX_AHEAD, deps.clone())), Admission::Admitted(2));
+    assert_eq!(after(put(2, 1, 3 + MAX_AHEAD, deps)), refused(Refusal::StartOp));
     assert_eq!(after(first.clone()), Admission::Known);
+}
+
+#[test]
+fn what_all_leave_out_together_has_a_bound_and_nobody_uses_it_up_at_once() {
+    let mut history = History::default();
+    let root = put(0, 1, 1, vec![]);
+    history.admit(root.clone(), None);
+    let mut admitted = 0;
+    for actor in 1.. {
+        // As if on top of an old state, and as far ahead as may be.
+        let start = u64::from(history.index.as_ref().unwrap().max_op()) + 1 + MAX_AHEAD;
+        match history.admit(put(actor, 1, start, vec![root.hash]), None) {
+            Admission::Admitted(_) => admitted += 1,
+            other => {
+                assert_eq!(other, Admission::Refused(Refusal::StartOp));
+                break;
+            }
+        }
+    }
+    // Each leaves out what those before it did, and so much more.
+    assert_eq!(admitted, 8, "1 + 2 + … + 8 times 100,000 are 3.6 million");
+    let typed = put(500, 1, 2, vec![root.hash]);
+    assert!(
+        matches!(history.admit(typed, None), Admission::Admitted(_)),
+        "who leaves nothing out goes on"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod incoming;
 mod opening;
 mod traffic;
 mod upkeep;
+mod work;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::presence::Roster;
 use crate::sync::Session;
 
 pub use traffic::{Closing, CompactionPlan, Effect, Input, Load};
+pub use work::WORK_AT_ONCE;
 
 /// What a room is made with.
 #[derive(Debug, Clone)]
@@ -80,6 +82,7 @@ struct Due {
     compaction: Option<u64>,
     summary: Option<u64>,
     unload: Option<u64>,
+    work: Option<u64>,
 }
 
 struct StockPeer {
@@ -112,6 +115,10 @@ pub struct Room {
     unsaved_bytes: usize,
     last_change_ms: u64,
     due: Due,
+    /// What was put off, by whose turn it is.
+    work: VecDeque<work::Work>,
+    /// Work of the step at hand.
+    worked: u64,
     effects: VecDeque<Effect>,
 }
 
@@ -152,12 +159,15 @@ impl Room {
                 summary: is_behind.then_some(now_ms + upkeep::SUMMARY_QUIET_MS),
                 ..Due::default()
             },
+            work: VecDeque::new(),
+            worked: 0,
             effects: VecDeque::new(),
         })
     }
 
     /// Takes one input; what is to be done comes back in order.
     pub fn step(&mut self, now_ms: u64, input: Input) -> impl Iterator<Item = Effect> + '_ {
+        self.worked = 0;
         match input {
             Input::Open {
                 socket,
@@ -193,25 +203,6 @@ impl Room {
         self.effects.drain(..)
     }
 
-    /// How much work an input brings: what it carries itself, and what has waited for it.
-    #[must_use]
-    pub fn load(&self, input: &Input) -> Load {
-        match input {
-            Input::Sync { message, .. } => Load::of(&message.changes),
-            Input::Recalled { socket, retained, .. } => Load::of(retained) + self.held(*socket),
-            Input::Expanded { socket, changes } => {
-                Load::of(changes.as_deref().unwrap_or_default()) + self.held(*socket)
-            }
-            Input::Archive { .. } => self.sessions.keys().map(|socket| self.held(*socket)).sum(),
-            _ => Load::default(),
-        }
-    }
-
-    fn held(&self, socket: SocketId) -> Load {
-        let held = self.sessions.get(&socket).into_iter().flat_map(|session| &session.held);
-        held.map(|message| Load::of(&message.changes)).sum()
-    }
-
     /// When [`Input::Wake`] is next due.
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
@@ -225,6 +216,7 @@ impl Room {
             due.compaction,
             due.summary,
             due.unload,
+            due.work.filter(|_| !self.is_full()),
         ]
         .into_iter()
         .flatten()
@@ -262,6 +254,7 @@ impl Room {
             && !self.reads_archive
             && !self.compacting
             && self.summarising.is_none()
+            && self.work.is_empty()
             && self.due.compaction.is_none()
             && self.due.summary.is_none()
     }

@@ -10,6 +10,8 @@ mod reading;
 mod storing;
 #[path = "room_tests/upkeep.rs"]
 mod upkeep;
+#[path = "room_tests/work.rs"]
+mod work_in_slices;
 #[path = "room_tests/writing.rs"]
 mod writing;
 

@@ -15,7 +15,10 @@ use bytes::Bytes;
 use fieldbook_core::change::{
     Change, MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_COUNTER, MAX_OP, MAX_PREDECESSORS, MAX_TIME, Refusal,
 };
-use fieldbook_core::history::{Admission, History, MAX_BRANCHES, MAX_GAPS, MAX_HEADS, MAX_MARK_STEPS};
+use fieldbook_core::history::{
+    Admission, ENTRIES_PER_BYTE, History, MAX_AHEAD, MAX_BRANCHES, MAX_FREE_ENTRIES, MAX_FREE_OPS, MAX_GAPS, MAX_HEADS,
+    MAX_MARK_STEPS, OPS_PER_BYTE,
+};
 use fieldbook_core::id::{MAX_NAME_BYTES, PeerId};
 use fieldbook_core::limits::Limits;
 use fieldbook_core::message::{MAX_HAVE, SyncMessage};
@@ -33,6 +36,11 @@ fn the_protocol_tells_them() {
         ("MAX_PREDECESSORS", MAX_PREDECESSORS),
         ("MAX_MARK_STEPS", u64::from(MAX_MARK_STEPS)),
         ("MAX_GAPS", MAX_GAPS),
+        ("MAX_AHEAD", MAX_AHEAD),
+        ("MAX_FREE_OPS", MAX_FREE_OPS),
+        ("OPS_PER_BYTE", OPS_PER_BYTE),
+        ("MAX_FREE_ENTRIES", MAX_FREE_ENTRIES),
+        ("ENTRIES_PER_BYTE", ENTRIES_PER_BYTE),
         ("MAX_BRANCHES", MAX_BRANCHES as u64),
         ("MAX_HEADS", MAX_HEADS as u64),
         ("MAX_HAVE", MAX_HAVE),

@@ -5,6 +5,7 @@ use automerge::{Automerge, Change as Real, ObjType, ROOT, ReadDoc, Value};
 use bytes::Bytes;
 use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::history::{Admission, History};
+use fieldbook_core::limits::Limits;
 
 use crate::rng::Rng;
 use crate::{corpus, harmless, limits};
@@ -99,7 +100,13 @@ pub fn small_document() -> History {
 /// The chunk with the checksum that its contents should have; `None`: they cannot be read so far.
 #[must_use]
 pub fn sealed(chunk: &[u8]) -> Option<Bytes> {
-    let hash = Change::name(chunk, &limits())?;
+    sealed_within(chunk, &limits())
+}
+
+/// The same within these limits.
+#[must_use]
+pub fn sealed_within(chunk: &[u8], limits: &Limits) -> Option<Bytes> {
+    let hash = Change::name(chunk, limits)?;
     let mut bytes = chunk.to_vec();
     bytes.get_mut(4..8)?.copy_from_slice(&hash.0[..4]);
     Some(bytes.into())

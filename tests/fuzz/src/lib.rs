@@ -3,6 +3,7 @@
 //! `cargo-fuzz` (nightly) calls them with whatever finds new ways through the code; the tests of this crate (stable) call
 //! them with real inputs that were altered, as many as the time of a test run allows.
 
+pub mod bombs;
 pub mod change;
 pub mod corpus;
 #[path = "../../../server/core/tests/admission/harmless.rs"]

@@ -7,12 +7,15 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use fastrand::Rng;
-use fieldbook_core::change::{Change, Chunk, split};
+use fieldbook_core::change::{Change, Chunk, Refusal, split};
+use fieldbook_core::history::{
+    Admission, ENTRIES_PER_BYTE, History, MAX_FREE_ENTRIES, MAX_FREE_OPS, OPS_PER_BYTE, extend_index,
+};
 use fieldbook_core::message::SyncMessage;
 use fieldbook_core::reader::Reader;
 use fieldbook_core::wire;
 use fieldbook_fuzz::mutate::mutate;
-use fieldbook_fuzz::{change, corpus, limits};
+use fieldbook_fuzz::{bombs, change, corpus, limits};
 
 const SEEDS: u64 = 50_000;
 
@@ -125,15 +128,74 @@ fn chunks() {
     });
 }
 
-/// An operation takes its place in the index: no more than there may be, each in a bounded space.
+/// Room in the index for what nothing need pay for, in lists and tables that double and are copied then.
+const FREE: usize = MAX_FREE_ENTRIES as usize * 128;
+/// The same for what each byte, inflated, pays for.
+const PER_INFLATED_BYTE: usize = ENTRIES_PER_BYTE as usize * 128;
+
+/// What an operation leaves takes its place in the index, and is paid for by the bytes that came.
 #[test]
 fn admission() {
-    let chunks = 32;
     let bound = Bound {
-        constant: inflation() + chunks * limits().change_ops as usize * 128,
-        per_byte: 64,
+        constant: inflation() + 2_000_000,
+        per_byte: 64 + PER_INFLATED_BYTE,
     };
     holds_for_all(&corpus::chunks(), &bound, |input| change::target(input));
+}
+
+#[test]
+fn a_change_takes_room_by_its_bytes_not_by_what_it_claims() {
+    const CLAIMED: u64 = 1_900_000;
+    let bound = Bound {
+        constant: FREE,
+        per_byte: PER_INFLATED_BYTE + 64,
+    };
+    let refused = |bomb: &Bytes| {
+        assert!(bomb.len() < 200);
+        let outcome = History::default().admit(bombs::read(bomb).expect("it is whole"), None);
+        assert_eq!(outcome, Admission::Refused(Refusal::Weight));
+    };
+    for bomb in [bombs::strides(CLAIMED), bombs::makes(CLAIMED)] {
+        bound.holds(&bomb, refused).expect("R6");
+    }
+    // As many as are free are admitted, and the index that is stored is no longer than it may be.
+    for bomb in [bombs::strides(MAX_FREE_ENTRIES / 2), bombs::makes(MAX_FREE_ENTRIES - 1)] {
+        let change = bombs::read(&bomb).expect("it is whole");
+        let admitted = History::default().admit(change, None);
+        assert_eq!(admitted, Admission::Admitted(1));
+        let index = extend_index(&[], [], [bomb.clone()], |_| None).expect("it was admitted");
+        let most = MAX_FREE_ENTRIES as usize * 24 + bomb.len() * 64;
+        assert!(index.encode().len() < most, "{} bytes", index.encode().len());
+    }
+}
+
+/// Deletions leave nothing in the index, but each takes its place in every client that loads the document.
+#[test]
+fn a_page_pays_for_being_deleted_and_no_more_than_that() {
+    const LETTERS: u64 = 1_000_000;
+    let mut history = History::default();
+    let mut last = bombs::read(&bombs::page(LETTERS)).expect("it is whole");
+    assert_eq!(history.admit(last.clone(), None), Admission::Admitted(1));
+    let bound = Bound {
+        constant: 64 << 10,
+        per_byte: 64,
+    };
+    let mut admitted = 0;
+    loop {
+        let bomb = bombs::clearing(&last, LETTERS);
+        let next = bombs::read(&bomb).expect("it is whole");
+        let mut outcome = Admission::Known;
+        let admit = |_: &Bytes| outcome = history.admit(next.clone(), None);
+        bound.holds(&bomb, admit).expect("R6");
+        if outcome == Admission::Refused(Refusal::Weight) {
+            break;
+        }
+        assert!(matches!(outcome, Admission::Admitted(_)), "{outcome:?}");
+        admitted += 1;
+        last = next;
+    }
+    let paid = MAX_FREE_OPS + OPS_PER_BYTE * LETTERS;
+    assert_eq!(admitted, paid / LETTERS - 1, "one went into writing it");
 }
 
 /// The bound is one that can be broken: by a parser that believes what it reads.

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use automerge::legacy::OpType;
 use automerge::sync::{ChunkList, Have, Message, MessageFlags, MessageVersion};
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, transaction::Transactable};
+use sha2::{Digest, Sha256};
 
 /// A sync message with these heads and chunks, and nothing known of the other side.
 #[must_use]
@@ -75,6 +76,41 @@ pub fn chunk(kind: u8, checksum: [u8; 4], body: &[u8]) -> Vec<u8> {
     chunk.extend(leb128(body.len() as u64));
     chunk.extend(body);
     chunk
+}
+
+/// A change by an actor of its own that claims so many operations (of 64 or more) in some 80 bytes: nothing, at one key of
+/// the root, over and over. Its hash and its chunk.
+///
+/// # Panics
+/// If automerge does not take it for a change.
+#[must_use]
+pub fn claiming(operations: u64, actor: u8) -> (ChangeHash, Vec<u8>) {
+    let signed = |number: u64| {
+        let mut bytes = leb128(number);
+        if let Some(last) = bytes.last_mut().filter(|last| **last & 0x40 != 0) {
+            *last |= 0x80;
+            bytes.push(0);
+        }
+        bytes
+    };
+    let always = |value: &[u8]| [&signed(operations), value].concat();
+    let columns: [(u8, Vec<u8>); 5] = [
+        (0x15, always(b"\x03key")),
+        (0x34, leb128(operations)),
+        (0x42, always(&[1])),
+        (0x56, always(&[0])),
+        (0x70, always(&[0])),
+    ];
+    // No dependencies; the actor; sequence number 1, start op 1; no time, no message, no other actors; five columns.
+    let mut body = vec![0, 2, 0xc1, actor, 1, 1, 0, 0, 0, 5];
+    for (specification, bytes) in &columns {
+        body.extend([*specification, u8::try_from(bytes.len()).expect("a few")]);
+    }
+    body.extend(columns.iter().flat_map(|(_, bytes)| bytes));
+    let hashed = [&[1], leb128(body.len() as u64).as_slice(), &body].concat();
+    let hash = ChangeHash(Sha256::digest(hashed).into());
+    let checksum = [hash.0[0], hash.0[1], hash.0[2], hash.0[3]];
+    (hash, chunk(1, checksum, &body))
 }
 
 /// Deflated zeros: this many bytes when inflated.

@@ -33,7 +33,7 @@ topic! {
         /// Threads that serve connections and documents. 0: one for every two processors, but at least one; the database,
         /// compressed documents and long messages have threads of their own.
         threads: usize = 0, Whole(0, 1_024);
-        /// Threads for long messages and for loading documents. 0: one for every two processors, but at least one.
+        /// Threads for long messages, and as many for loading documents. 0: one for every two processors, but at least one.
         long_work_threads: usize = 0, Whole(0, 256);
         /// How long requests under way and open sockets have to finish when the server stops, in milliseconds.
         shutdown_ms: u64 = 5_000, Whole(0, 600_000);

@@ -2,19 +2,7 @@
 
 use std::sync::Arc;
 
-use fieldbook_core::room::Load;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Changes, or [`CHANGE_BYTES`] of them, that are worked on where they arrive. More is long work.
-const CHANGES_AT_ONCE: usize = 256;
-/// Bytes that weigh as much as a change.
-const CHANGE_BYTES: usize = 256;
-
-/// Would this hold others up?
-#[must_use]
-pub fn is_long(load: Load) -> bool {
-    load.changes.max(load.bytes / CHANGE_BYTES) > CHANGES_AT_ONCE
-}
 
 /// One user's turns at long work. Who has many documents and sockets waits for themselves, and nobody waits for all that
 /// they have sent.

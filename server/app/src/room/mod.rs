@@ -26,7 +26,7 @@ use crate::socket::Outbox;
 
 use compaction::CompactionQueue;
 use long_work::LongWork;
-pub use long_work::{Turn, Turns, is_long};
+pub use long_work::{Turn, Turns};
 use store_health::StoreHealth;
 
 /// How often somebody who waits for room in memory looks again.
@@ -89,6 +89,8 @@ struct Shared {
     /// The list has fallen behind.
     titles_behind: Notify,
     long_work: LongWork,
+    /// Apart from the above: nobody's long message keeps a document from being opened.
+    loads: LongWork,
     started: Instant,
 }
 
@@ -106,6 +108,7 @@ impl Rooms {
             summaries: Turns::new(1),
             titles_behind: Notify::new(),
             long_work: LongWork::new(config.server.long_work_threads()),
+            loads: LongWork::new(config.server.long_work_threads()),
             store,
             store_health: StoreHealth::default(),
             workers,

@@ -11,7 +11,7 @@ use fieldbook_core::room::{Closing, Input, Loaded, Room};
 use tokio::sync::mpsc;
 
 use super::effects::{Answer, Line, World};
-use super::{Command, Rooms, Turn, is_long};
+use super::{Command, Rooms, Turn};
 
 /// Inputs taken in a row before the task lets others run.
 const BATCH: usize = 64;
@@ -30,6 +30,7 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<
         answered,
         world,
         lines: HashMap::new(),
+        turns: HashMap::new(),
     };
     while let Some(room) = Box::pin(task.load()).await {
         if task.serve(room).await {
@@ -47,6 +48,8 @@ struct Task {
     answered: mpsc::UnboundedReceiver<Box<Answer>>,
     world: World,
     lines: HashMap<SocketId, Line>,
+    /// Of those of whose messages something is left to be done.
+    turns: HashMap<SocketId, Turn>,
 }
 
 enum Next {
@@ -72,7 +75,7 @@ impl Task {
                     let made = self
                         .rooms
                         .0
-                        .long_work
+                        .loads
                         .run(move || Room::new(id, config, loaded, now).map(Box::new));
                     match made.await {
                         Ok(room) => return Some(room),
@@ -128,6 +131,10 @@ impl Task {
                 taken += 1;
                 next = if taken < BATCH { self.next_at_once(&room) } else { None };
             }
+            if taken > 0 && room.works_for().is_some() {
+                // However much else comes in, what was put off goes on too.
+                (room, _) = Box::pin(self.take(room, Next::Wake)).await;
+            }
             let now = if self.rooms.is_crowded() {
                 u64::MAX
             } else {
@@ -148,6 +155,7 @@ impl Task {
             biased;
             answer = self.answered.recv() => Next::Answer(answer),
             command = self.inbox.recv(), if !room.is_full() => Next::Command(command),
+            () = std::future::ready(()), if room.works_for().is_some() => Next::Wake,
             () = sleep_until(wake) => Next::Wake,
         }
     }
@@ -198,26 +206,41 @@ impl Task {
         let room = self.step(room, input, turn).await;
         if let Some(socket) = left {
             self.lines.remove(&socket);
+            self.turns.remove(&socket);
         }
         (room, reload)
     }
 
-    /// What is asked of the world goes on with the turn; it is over with the last of its work.
-    async fn step(&mut self, mut room: Box<Room>, input: Input, mut turn: Option<Turn>) -> Box<Room> {
+    /// What is asked of the world goes on with the turn, and so does what is put off; it is over with the last of its work.
+    async fn step(&mut self, mut room: Box<Room>, input: Input, turn: Option<Turn>) -> Box<Room> {
         let now = self.rooms.now_ms();
-        if !is_long(room.load(&input)) {
+        let worker = match &input {
+            Input::Sync { socket, .. } | Input::Recalled { socket, .. } | Input::Expanded { socket, .. } => {
+                Some(*socket)
+            }
+            Input::Wake => room.works_for(),
+            _ => None,
+        };
+        let mut turn = turn.or_else(|| self.turns.remove(&worker?));
+        if room.load(&input).is_long() {
+            let work = self.rooms.0.long_work.run(move || {
+                let effects: Vec<_> = room.step(now, input).collect();
+                (room, effects)
+            });
+            let effects;
+            (room, effects) = work.await;
+            for effect in effects {
+                self.world.perform(effect, &self.lines, &mut turn);
+            }
+        } else {
             for effect in room.step(now, input) {
                 self.world.perform(effect, &self.lines, &mut turn);
             }
-            return room;
         }
-        let work = self.rooms.0.long_work.run(move || {
-            let effects: Vec<_> = room.step(now, input).collect();
-            (room, effects)
-        });
-        let (room, effects) = work.await;
-        for effect in effects {
-            self.world.perform(effect, &self.lines, &mut turn);
+        if let (Some(turn), Some(socket)) = (turn, worker)
+            && room.is_working_for(socket)
+        {
+            self.turns.insert(socket, turn);
         }
         room
     }

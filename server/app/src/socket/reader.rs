@@ -17,7 +17,7 @@ use super::connection::{Connection, Incoming};
 use super::users::Share;
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
-use crate::room::{Command, Mailbox, is_long};
+use crate::room::{Command, Mailbox};
 use crate::startup::State;
 
 /// Pings that may stay unanswered (C6).
@@ -253,7 +253,7 @@ impl Reader {
         }
         let message = SyncMessage::decode(data, self.state.config.limits.message_hashes)
             .map_err(|error| End::Refused(1007, error.to_string()))?;
-        let turn = if is_long(Load::of(&message.changes)) {
+        let turn = if Load::of(&message.changes).is_long() {
             Some(self.share.turns.next().await)
         } else {
             None

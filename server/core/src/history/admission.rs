@@ -9,16 +9,11 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::index::{Index, IndexError, View};
-use super::{Entry, History, advance, rules};
-use crate::change::{Change, Refusal};
+use super::{Entry, History, advance, rules, weight};
+use crate::change::{BYTES_PER_WORK, Change, Refusal, WORK_OF_A_CHANGE};
 use crate::id::SocketId;
 use crate::limits::Limits;
 
-/// Op counters that all of a document's changes together may leave out between their dependencies and their start. A
-/// client leaves some out only when it writes on top of an old state, and then no more than have come since. Who left out
-/// as many as they like would use up the counters that all need; and automerge sets memory aside for each of them when it
-/// loads a document in a browser.
-pub const MAX_GAPS: u64 = 4_000_000;
 /// How many actors' changes may differ from "everything up to then" in a change's past.
 pub const MAX_BRANCHES: usize = 1_000;
 
@@ -69,6 +64,7 @@ impl History {
         if !missing.is_empty() {
             return Admission::Waits { change, missing };
         }
+        self.work += WORK_OF_A_CHANGE / 2;
         if let Err(error) = self.prepare_index() {
             return Admission::Unreadable(error);
         }
@@ -150,13 +146,23 @@ impl History {
         let (positions, confirmed) = (&self.positions, &self.confirmed);
         let place = |dep: &ChangeHash| positions.get(dep).or_else(|| confirmed.get(dep)).copied();
         let index = self.index.get_or_insert_default();
-        try_to_add(index, change, &self.heads, branching, place)
+        try_to_add(index, change, &self.heads, branching, place, &mut self.work)
     }
 
     /// A merge always fits: it leaves no more heads than there were.
     fn branches_too_much(&self, change: &Change) -> bool {
         let merges = || change.deps.iter().any(|dep| self.heads.contains(dep));
         change.deps.len() > MAX_HEADS || (self.heads.len() >= MAX_HEADS && !merges())
+    }
+
+    /// How much work admitting has been since this was last asked; in units of an operation.
+    pub(crate) fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
+    }
+
+    /// Must the index be made before a change can be admitted? That is work by its size, and by the length of the tail.
+    pub(crate) fn must_prepare(&self) -> bool {
+        self.index.is_none() && self.last() > 0
     }
 
     /// Names inside the archive that must be [confirmed](History::confirm) before a change can be admitted: what the
@@ -179,16 +185,19 @@ impl History {
         let mut heads = BTreeSet::new();
         if let Some(archive) = &mut self.archive {
             index = Index::decode(&archive.index)?;
+            self.work += archive.index.len() as u64 / BYTES_PER_WORK;
             if index.last() != archive.position {
                 return Err(IndexError("it does not go as far as the archive"));
             }
             heads = archive.heads.iter().map(|head| head.hash).collect();
             archive.index = Bytes::new();
         }
+        let mut work = 0;
         for entry in self.entries(self.archive_position(), self.last()) {
             let place = |dep: &ChangeHash| self.positions.get(dep).or_else(|| self.confirmed.get(dep)).copied();
-            add_stored(&mut index, entry.bytes.clone(), &mut heads, place)?;
+            add_stored(&mut index, entry.bytes.clone(), &mut heads, place, &mut work)?;
         }
+        self.work += work;
         self.index = Some(Box::new(index));
         Ok(())
     }
@@ -212,7 +221,7 @@ pub fn extend_index(
     };
     let mut heads = heads.into_iter().collect();
     for bytes in changes {
-        add_stored(&mut index, bytes, &mut heads, &mut place)?;
+        add_stored(&mut index, bytes, &mut heads, &mut place, &mut 0)?;
     }
     Ok(index)
 }
@@ -223,10 +232,11 @@ fn add_stored(
     bytes: Bytes,
     heads: &mut BTreeSet<ChangeHash>,
     place: impl FnMut(&ChangeHash) -> Option<u64>,
+    work: &mut u64,
 ) -> Result<(), IndexError> {
-    let change =
-        Change::parse(bytes, &Limits::of_stored()).map_err(|_| IndexError("a stored change is not readable"))?;
-    match try_to_add(index, &change, heads, Branching::Any, place) {
+    let change = Change::parse_counting(bytes, &Limits::of_stored(), work)
+        .map_err(|_| IndexError("a stored change is not readable"))?;
+    match try_to_add(index, &change, heads, Branching::Any, place, work) {
         Ok(()) => {}
         Err(Refusal::Sequence | Refusal::StartOp) => return Err(IndexError("stored changes do not follow each other")),
         Err(_) => rules::add_without_operations(index, &change, index.view_of_all()),
@@ -241,6 +251,7 @@ fn try_to_add(
     heads: &BTreeSet<ChangeHash>,
     branching: Branching,
     place: impl FnMut(&ChangeHash) -> Option<u64>,
+    work: &mut u64,
 ) -> Result<(), Refusal> {
     let deps: Vec<u64> = change.deps.iter().filter_map(place).collect();
     if deps.len() != change.deps.len() {
@@ -256,7 +267,7 @@ fn try_to_add(
     let gap = gap.ok_or(Refusal::StartOp)?;
     // An empty change's start op is not stored: automerge takes it to be the next.
     let has_ops = change.max_op >= change.start_op;
-    if gap > MAX_GAPS - index.gaps() || (gap > 0 && !has_ops) {
+    if !weight::may_leave_out(index, gap, change.start_op) || (gap > 0 && !has_ops) {
         return Err(Refusal::StartOp);
     }
     let after_last = deps == [index.last()];
@@ -268,7 +279,7 @@ fn try_to_add(
     if branching == Branching::Bounded && view.len() > MAX_BRANCHES {
         return Err(Refusal::Branches);
     }
-    rules::add(index, change, view, follows)?;
+    rules::add(index, change, view, follows, work)?;
     index.add_gap(gap);
     Ok(())
 }

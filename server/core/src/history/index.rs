@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 pub use codec::IndexError;
 
+use super::weight::Paid;
+
 /// An operation's id: its counter, and its actor's number in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct OpId {
@@ -113,8 +115,13 @@ pub struct Index {
     object_numbers: HashMap<OpId, u32>,
     keys: Vec<Box<str>>,
     key_numbers: HashMap<Box<str>, u32>,
-    /// Op counters that were left out between changes and their dependencies, at most [`super::MAX_GAPS`].
+    /// Op counters that were left out between changes and their dependencies ([`super::MAX_GAPS`]).
     gaps: u64,
+    paid: Paid,
+    /// Greatest op counter of all changes.
+    max_op: u32,
+    /// Op runs of all actors.
+    runs: usize,
 }
 
 /// Where the index stood before a change was begun.
@@ -125,6 +132,7 @@ pub(super) struct Mark {
     keys: usize,
     author: u32,
     ops: usize,
+    runs: usize,
     last_run: Option<OpRun>,
 }
 
@@ -148,6 +156,23 @@ impl Index {
 
     pub(super) fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    pub(super) fn paid(&self) -> Paid {
+        self.paid
+    }
+
+    pub(super) fn pay(&mut self, paid: Paid) {
+        self.paid = paid;
+    }
+
+    pub(super) fn max_op(&self) -> u32 {
+        self.max_op
+    }
+
+    /// Objects, and runs of operations: what takes room by what was written.
+    pub(super) fn entries(&self) -> u64 {
+        (self.objects.len() + self.runs) as u64
     }
 
     pub(super) fn add_gap(&mut self, gap: u64) {
@@ -222,6 +247,7 @@ impl Index {
             keys: self.keys.len(),
             author,
             ops: ops.len(),
+            runs: self.runs,
             last_run: ops.last().copied(),
         };
         (author, mark)
@@ -231,6 +257,7 @@ impl Index {
     pub(super) fn take_back(&mut self, mark: Mark) {
         let ops = &mut self.actors[mark.author as usize].ops;
         ops.truncate(mark.ops);
+        self.runs = mark.runs;
         if let (Some(last), Some(before)) = (ops.last_mut(), mark.last_run) {
             *last = before;
         }
@@ -270,6 +297,7 @@ impl Index {
             last.len += 1;
             return;
         }
+        self.runs += 1;
         ops.push(OpRun {
             start: id.counter,
             len: 1,
@@ -281,6 +309,7 @@ impl Index {
 
     /// The change is admitted. `follows`: it was made on top of the change before it, and of nothing else.
     pub(super) fn add_change(&mut self, change: ChangeAt, view: View, follows: bool) {
+        self.max_op = self.max_op.max(change.start_op + change.ops - 1);
         if follows
             && let Some(last) = self.changes.last_mut()
             && last.continues_with(change)

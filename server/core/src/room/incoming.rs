@@ -1,8 +1,11 @@
 //! A session's messages: their changes are admitted, then they are answered.
 
+use std::collections::VecDeque;
+
 use automerge::ChangeHash;
 use bytes::Bytes;
 
+use super::work::Work;
 use super::{Closing, Effect, Room};
 use crate::change::{self, Change, Chunk, Refusal};
 use crate::history::{Admission, History, Lacks, Placed};
@@ -14,7 +17,7 @@ use crate::wire;
 
 /// Changes of one message, read and bounded.
 #[derive(Default)]
-struct Offer {
+pub(super) struct Offer {
     changes: Vec<Change>,
     refused: Option<(Refusal, Option<ChangeHash>)>,
     documents: Vec<Bytes>,
@@ -48,7 +51,7 @@ impl Room {
     }
 
     /// Takes the held messages one by one, until one needs the store or a worker. `resumed`: it has answered for the first.
-    fn work_off(&mut self, now: u64, socket: SocketId, mut resumed: bool) {
+    pub(super) fn work_off(&mut self, now: u64, socket: SocketId, mut resumed: bool) {
         loop {
             let Some(session) = self.sessions.get_mut(&socket) else {
                 return;
@@ -60,7 +63,7 @@ impl Room {
                 return;
             };
             if session.held.is_empty() {
-                session.held = std::collections::VecDeque::new();
+                session.held = VecDeque::new();
             }
             self.take(now, socket, message, resumed);
             resumed = false;
@@ -68,38 +71,68 @@ impl Room {
     }
 
     fn take(&mut self, now: u64, socket: SocketId, message: SyncMessage, resumed: bool) {
-        let Some(session) = self.sessions.get(&socket) else {
-            return;
-        };
-        let writes = session.may_write();
-        let offer = if writes {
-            read_offer(&message.changes, &self.config.limits)
+        let chunks = if self.takes_from(socket) {
+            split(&message.changes)
         } else {
-            Ok(Offer::default())
+            Ok(VecDeque::new())
         };
-        let offer = match offer {
-            Ok(offer) => offer,
-            Err(_) => return self.effects.push_back(Effect::Close(socket, Closing::NotAutomerge)),
+        let Ok(unread) = chunks else {
+            return self.effects.push_back(Effect::Close(socket, Closing::NotAutomerge));
         };
-        if !offer.documents.is_empty() && offer.refused.is_none() {
-            let rest = without_documents(message, &offer);
-            self.ask_world(
-                socket,
-                rest,
-                Effect::Expand {
-                    socket,
-                    chunks: offer.documents,
-                },
-            );
-            return;
+        let work = Work {
+            socket,
+            message,
+            resumed,
+            unread,
+            offer: Offer::default(),
+            queue: None,
+            offered: 0,
+            admitted: 0,
+        };
+        self.proceed(now, work);
+    }
+
+    /// Reads and admits what a message brings, as far as this step goes; then answers it.
+    pub(super) fn proceed(&mut self, now: u64, mut work: Work) {
+        if !self.takes_from(work.socket) {
+            (work.unread, work.offer) = (VecDeque::new(), Offer::default());
         }
-        if !resumed && let Some(recall) = self.what_to_recall(socket, &message, &offer) {
-            self.ask_world(socket, message, recall);
-            return;
+        while let Some(chunk) = work.unread.pop_front() {
+            if self.is_tired() {
+                work.unread.push_front(chunk);
+                return self.put_off(now, work);
+            }
+            work.offer.read(chunk, &self.config.limits, &mut self.worked);
         }
-        let offered = offer.changes.len();
-        let admitted = self.admit(now, socket, offer);
-        self.answer(now, socket, &message, offered > 0 && admitted == 0);
+        let socket = work.socket;
+        let mut queue = match work.queue.take() {
+            Some(queue) => queue,
+            None => {
+                let offer = std::mem::take(&mut work.offer);
+                if !offer.documents.is_empty() && offer.refused.is_none() {
+                    let rest = without_documents(work.message, &offer);
+                    let chunks = offer.documents;
+                    return self.ask_world(socket, rest, Effect::Expand { socket, chunks });
+                }
+                if !work.resumed
+                    && let Some(recall) = self.what_to_recall(socket, &work.message, &offer)
+                {
+                    return self.ask_world(socket, work.message, recall);
+                }
+                work.offered = offer.changes.len();
+                work.offer.refused = offer.refused;
+                offer.changes.into_iter().rev().map(|change| (socket, change)).collect()
+            }
+        };
+        work.admitted += self.admit(now, socket, &mut queue);
+        if !queue.is_empty() {
+            work.queue = Some(queue);
+            return self.put_off(now, work);
+        }
+        if let Some((refusal, hash)) = work.offer.refused {
+            self.refuse(socket, hash.as_slice(), refusal.rule(), &refusal.to_string());
+        }
+        self.answer(now, socket, &work.message, work.offered > 0 && work.admitted == 0);
         self.append_waiting();
     }
 
@@ -205,11 +238,17 @@ impl Room {
         self.work_off(now, socket, false);
     }
 
-    /// Admits what is offered and whatever waited for it; says how many changes that were.
-    fn admit(&mut self, now: u64, socket: SocketId, offer: Offer) -> usize {
+    /// Admits what is queued (the next one last) and whatever waited for it, until the step has worked enough; says how
+    /// many changes that were.
+    fn admit(&mut self, now: u64, socket: SocketId, queue: &mut Vec<(SocketId, Change)>) -> usize {
         let mut admitted = 0;
-        let mut queue: Vec<(SocketId, Change)> = offer.changes.into_iter().rev().map(|c| (socket, c)).collect();
-        while let Some((from, change)) = queue.pop() {
+        while !self.is_tired()
+            && let Some((from, change)) = queue.pop()
+        {
+            // It may have gone, or lost its role, since this was put off.
+            if !self.takes_from(from) {
+                continue;
+            }
             let (hash, bytes) = (change.hash, change.bytes.len());
             match self.history.admit(change, Some(from)) {
                 Admission::Admitted(_) => {
@@ -226,14 +265,9 @@ impl Room {
                     self.effects.push_back(Effect::Close(from, Closing::CannotRead));
                     queue.retain(|(other, _)| *other != from);
                 }
-                Admission::Refused(refusal) => {
-                    self.refuse(from, &[hash], refusal.rule(), &refusal.to_string());
-                    queue.retain(|(other, _)| *other != from);
-                }
+                Admission::Refused(refusal) => self.refuse(from, &[hash], refusal.rule(), &refusal.to_string()),
             }
-        }
-        if let Some((refusal, hash)) = offer.refused {
-            self.refuse(socket, hash.as_slice(), refusal.rule(), &refusal.to_string());
+            self.worked += self.history.take_work();
         }
         if admitted > 0 {
             self.changed(now, socket);
@@ -326,22 +360,27 @@ fn what_it_has(message: &SyncMessage, history: &History) -> Vec<ChangeHash> {
     has
 }
 
-fn read_offer(blobs: &[Bytes], limits: &Limits) -> Result<Offer, change::ChunkError> {
-    let mut offer = Offer::default();
+/// All chunks of a message.
+fn split(blobs: &[Bytes]) -> Result<VecDeque<Chunk>, change::ChunkError> {
+    let mut chunks = VecDeque::with_capacity(blobs.len());
     for blob in blobs {
-        for chunk in change::split(blob)? {
-            match chunk {
-                Chunk::Document(bytes) => offer.documents.push(bytes),
-                // A copy: what is kept must not hold on to the whole frame it came in.
-                Chunk::Change(bytes) if offer.refused.is_none() => match Change::parse(own(&bytes), limits) {
-                    Ok(change) => offer.changes.push(change),
-                    Err(refusal) => offer.refused = Some((refusal, Change::name(&bytes, limits))),
-                },
-                Chunk::Change(_) => {}
-            }
+        chunks.extend(change::split(blob)?);
+    }
+    Ok(chunks)
+}
+
+impl Offer {
+    fn read(&mut self, chunk: Chunk, limits: &Limits, work: &mut u64) {
+        match chunk {
+            Chunk::Document(bytes) => self.documents.push(bytes),
+            // A copy: what is kept must not hold on to the whole frame it came in.
+            Chunk::Change(bytes) if self.refused.is_none() => match Change::parse_counting(own(&bytes), limits, work) {
+                Ok(change) => self.changes.push(change),
+                Err(refusal) => self.refused = Some((refusal, Change::name(&bytes, limits))),
+            },
+            Chunk::Change(_) => {}
         }
     }
-    Ok(offer)
 }
 
 /// The message as it will be once a worker has taken its documents apart.

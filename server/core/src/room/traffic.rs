@@ -3,7 +3,9 @@
 use automerge::ChangeHash;
 use bytes::Bytes;
 
+use super::work::WORK_AT_ONCE;
 use crate::access::Member;
+use crate::change::work_of;
 use crate::history::{ArchiveMeta, IndexError, Placed, RetainedFrom};
 use crate::id::{PeerId, SocketId, UserId, WorkspaceId};
 use crate::message::SyncMessage;
@@ -102,23 +104,31 @@ pub enum Input {
     Wake,
 }
 
-/// How much there is to be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Chunks.
-    pub changes: usize,
-    /// Their bytes, compressed as they may be.
-    pub bytes: usize,
-}
+/// How much work there is, in units of an operation that is held against the index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Load(u64);
 
 impl Load {
-    /// Of these.
+    /// More than should be done where others wait, or how much cannot be told.
+    pub const MUCH: Self = Self(u64::MAX);
+
+    /// Of reading and admitting these. It is told from what they claim, and looked at no further than until it is much.
     #[must_use]
     pub fn of(chunks: &[Bytes]) -> Self {
-        Self {
-            changes: chunks.len(),
-            bytes: chunks.iter().map(Bytes::len).sum(),
+        let mut sum = 0u64;
+        for chunk in chunks {
+            sum = sum.saturating_add(work_of(chunk));
+            if sum > WORK_AT_ONCE {
+                return Self::MUCH;
+            }
         }
+        Self(sum)
+    }
+
+    /// Would it hold others up, who wait on the same thread?
+    #[must_use]
+    pub fn is_long(self) -> bool {
+        self.0 > WORK_AT_ONCE
     }
 }
 
@@ -126,10 +136,7 @@ impl std::ops::Add for Load {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            changes: self.changes + other.changes,
-            bytes: self.bytes + other.bytes,
-        }
+        Self(self.0.saturating_add(other.0))
     }
 }
 

@@ -127,6 +127,9 @@ impl Room {
         if is_due(self.due.unload) && !self.may_unload(now) {
             self.due.unload = self.sessions.is_empty().then_some(now + self.config.timing.unload_ms);
         }
+        if is_due(self.due.work) {
+            self.go_on(now);
+        }
     }
 
     /// Compacts now if the tail is long enough, or sets the time at which a quiet document's shorter tail is.

@@ -8,6 +8,7 @@ mod documents;
 mod ephemeral;
 mod floods;
 mod killed;
+mod long_work;
 mod people;
 mod shares;
 mod slow;

@@ -141,17 +141,17 @@ async fn longest_word(messages: usize) -> Duration {
     longest
 }
 
-fn ping(id: i64) -> Value {
+pub(crate) fn ping(id: i64) -> Value {
     Value::frame("fb").with("kind", "ping").with("id", id)
 }
 
-async fn joined(server: &TestServer, name: &str) -> RawSocket {
+pub(crate) async fn joined(server: &TestServer, name: &str) -> RawSocket {
     let mut socket = server.user(name).raw().await;
     socket.join(&Join::new(name).fieldbook()).await;
     socket
 }
 
-async fn open(server: &TestServer, name: &str, document: &str) -> RawSocket {
+pub(crate) async fn open(server: &TestServer, name: &str, document: &str) -> RawSocket {
     let mut socket = server.user(name).raw_joined().await;
     let request = socket.about("request", document);
     socket
@@ -174,7 +174,7 @@ async fn upload(socket: &mut RawSocket) -> Vec<ChangeHash> {
 }
 
 /// So many changes by an actor of its own, in one message; and its heads.
-fn long_message(number: usize, changes: usize) -> (Vec<u8>, Vec<ChangeHash>) {
+pub(crate) fn long_message(number: usize, changes: usize) -> (Vec<u8>, Vec<ChangeHash>) {
     let mut doc = Automerge::new();
     for change in 0..changes {
         let mut edit = doc.transaction();

@@ -1,16 +1,16 @@
 //! The index as bytes, as it is kept beside an archive.
 //!
-//! A version, the sum of gaps, then actors, keys, objects, change runs and each actor's op runs. All numbers are LEB128; what follows from
+//! A version, the sum of gaps, what the changes have paid and brought, then actors, keys, objects, change runs and each actor's op runs. All numbers are LEB128; what follows from
 //! what stands before it (positions, sequence numbers, where the next run of an actor can begin at the earliest) is not
 //! written. The bytes are the server's own; whatever is wrong with them is an error and nothing worse.
 
 use std::collections::HashMap;
 
 use super::{Actor, ChangeRun, Index, Left, ObjectKind, OpId, OpRun, Slot, View};
-use crate::history::MAX_GAPS;
+use crate::history::weight::Paid;
 use crate::reader::{ReadError, Reader, write_unsigned};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The stored index cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,8 @@ impl Index {
         let mut out = Vec::new();
         put(&mut out, VERSION);
         put(&mut out, self.gaps);
+        put(&mut out, self.paid.bytes);
+        put(&mut out, self.paid.ops);
         put(&mut out, self.actors.len());
         for actor in &self.actors {
             put(&mut out, actor.id.len());
@@ -84,7 +86,11 @@ impl Index {
             return Err(IndexError("it is of another version"));
         }
         let mut index = Self {
-            gaps: reader.unsigned()?.min(MAX_GAPS),
+            gaps: account(&mut reader)?,
+            paid: Paid {
+                bytes: account(&mut reader)?,
+                ops: account(&mut reader)?,
+            },
             ..Self::default()
         };
         for number in 0..reader.unsigned()? {
@@ -115,6 +121,7 @@ impl Index {
         index.read_changes(&mut reader)?;
         for actor in 0..index.actors.len() {
             let ops = index.read_ops(&mut reader)?;
+            index.runs += ops.len();
             index.actors[actor].ops = ops;
         }
         if reader.is_empty() && index.is_consistent() {
@@ -139,6 +146,7 @@ impl Index {
                 .collect::<Result<_>>()?;
             let made = count.checked_mul(ops).ok_or(BEYOND)?;
             let max_op = sum(start_op, made)? - 1;
+            self.max_op = self.max_op.max(max_op);
             clocks.insert(actor, (sum(seq, count)?, max_op));
             self.actors[actor as usize].changes.push(number as u32);
             self.changes.push(ChangeRun {
@@ -263,6 +271,11 @@ fn put_id(out: &mut Vec<u8>, id: OpId) {
 
 fn small(reader: &mut Reader<'_>) -> Result<u32> {
     u32::try_from(reader.unsigned()?).map_err(|_| BEYOND)
+}
+
+/// A sum over a document's changes. It is far from overflowing, whatever comes to it.
+fn account(reader: &mut Reader<'_>) -> Result<u64> {
+    reader.unsigned().ok().filter(|sum| *sum < 1 << 60).ok_or(BEYOND)
 }
 
 fn sum(a: u32, b: u32) -> Result<u32> {

@@ -1,0 +1,117 @@
+//! Long work in slices: what a message brings is read and admitted until a step has worked enough; the rest goes on with
+//! the next [`Input::Wake`](super::Input::Wake), and other inputs come between.
+
+use std::collections::VecDeque;
+
+use super::incoming::Offer;
+use super::{Load, Room};
+use crate::change::{Change, Chunk};
+use crate::id::SocketId;
+use crate::message::SyncMessage;
+
+/// Units of work (operations held against the index, or as long) after which a step puts the rest off: some 2 ms. What
+/// is begun is brought to its end: a single change may be more, within the bounds of a change.
+pub const WORK_AT_ONCE: u64 = 20_000;
+
+/// A message of which something is left to be done.
+pub(super) struct Work {
+    pub(super) socket: SocketId,
+    pub(super) message: SyncMessage,
+    /// The store has answered for it.
+    pub(super) resumed: bool,
+    pub(super) unread: VecDeque<Chunk>,
+    pub(super) offer: Offer,
+    /// Once all is read: what is to be admitted, the next one last.
+    pub(super) queue: Option<Vec<(SocketId, Change)>>,
+    pub(super) offered: usize,
+    pub(super) admitted: usize,
+}
+
+impl Room {
+    /// Has this step worked enough?
+    pub(super) fn is_tired(&self) -> bool {
+        self.worked >= WORK_AT_ONCE
+    }
+
+    /// The rest waits for the next wake-up; what comes after it from this session waits too.
+    pub(super) fn put_off(&mut self, now: u64, work: Work) {
+        if let Some(session) = self.sessions.get_mut(&work.socket) {
+            session.busy = true;
+        }
+        self.work.push_back(work);
+        self.due.work = Some(now);
+        self.append_waiting();
+    }
+
+    /// Goes on with what was put off first.
+    pub(super) fn go_on(&mut self, now: u64) {
+        if self.is_full() {
+            return;
+        }
+        let Some(work) = self.work.pop_front() else { return };
+        if self.work.is_empty() {
+            self.work = VecDeque::new();
+            self.due.work = None;
+        }
+        let socket = work.socket;
+        if let Some(session) = self.sessions.get_mut(&socket) {
+            session.busy = false;
+        }
+        self.proceed(now, work);
+        self.work_off(now, socket, false);
+    }
+
+    /// May what this session sent still be taken?
+    pub(super) fn takes_from(&self, socket: SocketId) -> bool {
+        self.sessions.get(&socket).is_some_and(|session| session.may_write())
+    }
+
+    /// Whose work goes on with the next [`Input::Wake`](super::Input::Wake), which is then due at once. `None`: there is
+    /// none, or the room is [full](Room::is_full).
+    #[must_use]
+    pub fn works_for(&self) -> Option<SocketId> {
+        let first = self.work.front().map(|work| work.socket);
+        first.filter(|_| !self.is_full())
+    }
+
+    /// Is something of this socket left to be done?
+    #[must_use]
+    pub fn is_working_for(&self, socket: SocketId) -> bool {
+        self.work.iter().any(|work| work.socket == socket)
+    }
+
+    /// How much work an input brings to its step, as far as it can be told: what it carries itself, and what has waited
+    /// for it.
+    #[must_use]
+    pub fn load(&self, input: &super::Input) -> Load {
+        use super::Input;
+        match input {
+            Input::Sync { socket, message, .. } => {
+                let session = self.sessions.get(socket);
+                if message.changes.is_empty() || session.is_some_and(|session| session.busy) {
+                    Load::default()
+                } else if self.history.must_prepare() {
+                    Load::MUCH
+                } else {
+                    Load::of(&message.changes)
+                }
+            }
+            Input::Recalled { socket, retained, .. } => Load::of(retained) + self.held(*socket),
+            Input::Expanded { socket, changes } => {
+                Load::of(changes.as_deref().unwrap_or_default()) + self.held(*socket)
+            }
+            Input::Wake if self.works_for().is_some() => Load::MUCH,
+            _ => Load::default(),
+        }
+    }
+
+    fn held(&self, socket: SocketId) -> Load {
+        let held = self.sessions.get(&socket).into_iter().flat_map(|session| &session.held);
+        let load: Load = held.map(|message| Load::of(&message.changes)).sum();
+        if load > Load::default() && self.history.must_prepare() {
+            Load::MUCH
+        } else {
+            load
+        }
+    }
+}
