@@ -116,6 +116,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         replace: "let _ = clean.then_some(&session);",
     },
     Mutant {
+        name: "a device is here by the socket that was welcomed last alone",
+        breaks: "R10",
+        file: "presence.rs",
+        find: "if !sockets.contains(&socket) {",
+        replace: "sockets.clear();\n        {",
+    },
+    Mutant {
         name: "who is lost reconnects for ever",
         breaks: "R10",
         file: "room/upkeep.rs",

@@ -38,9 +38,6 @@ pub(crate) struct Client {
     pub(crate) people: People,
     /// Where its cursor is, if it has told so in this connection.
     pub(crate) cursor: Option<Bytes>,
-    /// Two of its sockets were in the room in another order than that in which they connected: its presence is the
-    /// older one's.
-    pub(crate) overtaken: bool,
     /// What it forged.
     pub(crate) forgeries: Vec<ChangeHash>,
     heard_of_it: bool,
@@ -77,7 +74,6 @@ impl Client {
             ignores_read_only: false,
             people: People::default(),
             cursor: None,
-            overtaken: false,
             forgeries: Vec::new(),
             heard_of_it: false,
             index: index as u8,

@@ -247,7 +247,6 @@ impl World {
         let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
-            self.note_overtaking(id);
             self.feed(Input::Open {
                 socket: id,
                 peer,

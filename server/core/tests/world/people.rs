@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fieldbook_core::id::SocketId;
 use fieldbook_core::room::Input;
 use minicbor::Decoder;
 
@@ -99,20 +98,5 @@ impl World {
         let data = Bytes::from(vec![self.rng.next() as u8; 3]);
         self.clients[index].cursor = Some(data.clone());
         self.feed(Input::Presence { socket: id, data });
-    }
-
-    /// Does this socket open after a newer one of its client, or before there is a document that could welcome the older
-    /// one first?
-    pub(super) fn note_overtaking(&mut self, id: SocketId) {
-        let client = self.sockets[&id].client;
-        let no_document = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
-        let others = self
-            .sockets
-            .iter()
-            .filter(|(_, socket)| socket.client == client && socket.opened);
-        let overtaken = others
-            .filter(|(other, _)| **other != id)
-            .any(|(other, _)| *other > id || no_document);
-        self.clients[client].overtaken |= overtaken;
     }
 }

@@ -97,10 +97,7 @@ impl World {
             .filter(|client| client.kind != Kind::Stranger)
             .collect();
         for client in here.iter().filter(|client| client.extended) {
-            for other in here
-                .iter()
-                .filter(|other| other.peer != client.peer && !other.overtaken)
-            {
+            for other in here.iter().filter(|other| other.peer != client.peer) {
                 let seen = client.people.cursor_of(other.peer.as_str());
                 assert!(
                     seen.is_some(),
@@ -123,10 +120,7 @@ impl World {
 
     /// One goes for good, and after a while the others see it.
     fn somebody_leaves(&mut self) {
-        let Some(id) = self.clients[0]
-            .socket
-            .filter(|_| self.settings.quirks && !self.clients[0].overtaken)
-        else {
+        let Some(id) = self.clients[0].socket.filter(|_| self.settings.quirks) else {
             return;
         };
         self.cut(id);
