@@ -106,6 +106,13 @@ impl Roster {
         !self.changed.is_empty() || !self.gone.is_empty()
     }
 
+    /// Bytes of the largest cursor and state.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        let data = self.people.values().filter_map(|person| person.data.as_ref());
+        data.map(Bytes::len).max().unwrap_or(0)
+    }
+
     /// Everybody but oneself, for a device that has just come.
     #[must_use]
     pub fn roster(&self, document: DocumentId, own: &PeerId) -> Frame {

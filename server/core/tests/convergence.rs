@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::{Story, World};
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
 #[test]
 fn all_have_the_same_in_the_end() {

@@ -1,6 +1,6 @@
 //! A stock automerge-repo client: automerge's own sync, driven as `DocSynchronizer` drives it.
 
-use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State, SyncDoc};
+use automerge::sync::{Capability, ChunkList, Message, MessageFlags, MessageVersion, State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
 use bytes::Bytes;
@@ -20,7 +20,9 @@ pub(crate) struct Upward {
 pub(crate) struct Client {
     pub(crate) kind: Kind,
     pub(crate) peer: PeerId,
-    pub(crate) member: Member,
+    member: Member,
+    /// What the person may do now; `None`: not even read.
+    pub(crate) grant: Option<Role>,
     pub(crate) extended: bool,
     pub(crate) doc: Automerge,
     pub(crate) state: State,
@@ -53,16 +55,18 @@ impl Client {
             user: UserId(uuid::Uuid::from_u128(100 + index as u128)),
             name: format!("person {index}").into(),
             workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
-            role: if kind == Kind::Viewer {
-                Role::Viewer
-            } else {
-                Role::Editor
-            },
+            role: Role::Viewer,
+        };
+        let grant = match kind {
+            Kind::Editor | Kind::Forger => Some(Role::Editor),
+            Kind::Viewer => Some(Role::Viewer),
+            Kind::Stranger => None,
         };
         let mut client = Self {
             kind,
             peer: PeerId::new(&format!("peer-{index}")).unwrap(),
             member,
+            grant,
             extended: rng.percent(30),
             doc: Automerge::new(),
             state: State::new(),
@@ -82,6 +86,25 @@ impl Client {
         };
         client.new_actor();
         client
+    }
+
+    /// As the server authenticates the person now. Who may not be here is a viewer elsewhere: an editor could bring the
+    /// document there.
+    pub(crate) fn member(&self) -> Member {
+        let mut member = self.member.clone();
+        member.role = self.grant.unwrap_or(Role::Viewer);
+        if self.grant.is_none() {
+            member.workspace = WorkspaceId(uuid::Uuid::from_u128(2));
+        }
+        member
+    }
+
+    pub(crate) fn may_read(&self) -> bool {
+        self.grant.is_some()
+    }
+
+    pub(crate) fn may_write(&self) -> bool {
+        self.grant.is_some_and(Role::may_write)
     }
 
     pub(crate) fn take_quirks(&mut self, rng: &mut Rng) {
@@ -187,8 +210,18 @@ impl Client {
         })
     }
 
+    /// It is told that there is no such document: who is here is nothing it knows of any more.
+    pub(crate) fn hears_unavailable(&mut self) {
+        self.people = People::default();
+        self.cursor = None;
+    }
+
     pub(crate) fn receive(&mut self, mut message: Message) {
-        if self.ignores_read_only {
+        let read_only = message
+            .flags
+            .as_ref()
+            .is_some_and(|f| f.contains(MessageFlags::READ_ONLY));
+        if self.ignores_read_only && read_only {
             message.flags = None;
         }
         self.heard_of_it |= !message.heads.is_empty();
@@ -281,9 +314,4 @@ fn shuffle(message: &mut Message, rng: &mut Rng) {
         chunks.swap(last, rng.below(last + 1));
     }
     message.changes = ChunkList::from(chunks);
-}
-
-/// Whose change is this?
-pub(crate) fn maker(actor: &[u8]) -> usize {
-    usize::from(actor[0])
 }

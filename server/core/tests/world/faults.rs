@@ -19,6 +19,7 @@ impl World {
             2,
             2,
             settings.exoduses,
+            settings.regrants,
         ];
         let mut at = self.rng.next() % ways.iter().sum::<u64>();
         let way = ways.iter().position(|weight| {
@@ -34,7 +35,8 @@ impl World {
             Some(4) => self.store.failing = !self.store.failing,
             Some(5) => self.save_somebody(),
             Some(6) => self.merge_two(),
-            _ => self.all_leave(),
+            Some(7) => self.all_leave(),
+            _ => self.regrant_somebody(),
         }
     }
 
@@ -82,6 +84,7 @@ impl World {
     /// The room hears that a socket is gone.
     pub(super) fn gone(&mut self, id: SocketId) {
         let clean = self.rng.percent(50);
+        self.wait_for_room();
         if self.sockets.remove(&id).is_some_and(|socket| socket.opened) && self.room.is_some() {
             self.feed(Input::Left { socket: id, clean });
         }

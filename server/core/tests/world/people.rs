@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fieldbook_core::room::Input;
+use fieldbook_core::room::{Input, Room};
 use minicbor::Decoder;
 
 use super::World;
@@ -92,11 +92,15 @@ impl World {
         let Some(id) = self.clients[index].socket.filter(|id| self.sockets[id].opened) else {
             return;
         };
-        if self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty()) {
+        let takes_it = |room: &Room| !room.stored_heads().is_empty() && !room.is_full();
+        if self.sockets[&id].granted.is_none() || !self.room.as_ref().is_some_and(takes_it) {
             return;
         }
-        let data = Bytes::from(vec![self.rng.next() as u8; 3]);
-        self.clients[index].cursor = Some(data.clone());
+        let size = self.rng.pick(&[3, 3, 3, 9]);
+        let data = Bytes::from(vec![self.rng.next() as u8; size]);
+        if size <= self.config.limits.presence_bytes {
+            self.clients[index].cursor = Some(data.clone());
+        }
         self.feed(Input::Presence { socket: id, data });
     }
 }

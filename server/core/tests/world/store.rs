@@ -41,6 +41,10 @@ impl Store {
         self.jobs.push(Job::Asked(effect));
     }
 
+    pub(crate) fn has_archive(&self) -> bool {
+        self.archive.is_some()
+    }
+
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.len()
     }
@@ -152,7 +156,7 @@ impl Store {
             }
             Effect::Expand { socket, chunks } => Input::Expanded {
                 socket,
-                changes: Ok(expand(&chunks)),
+                changes: expand(&chunks),
             },
             Effect::Compact(plan) => Input::Compacted {
                 archive: if fails { None } else { Some(self.compact(plan)) },
@@ -298,11 +302,12 @@ pub(crate) fn heads_of(log: &[Change]) -> Vec<ChangeHash> {
     heads
 }
 
-fn expand(chunks: &[Bytes]) -> Vec<Bytes> {
-    let document = Automerge::load(&chunks.concat()).expect("a client's document loads");
+/// What a worker makes of document chunks.
+pub(crate) fn expand(chunks: &[Bytes]) -> Result<Vec<Bytes>, String> {
+    let document = Automerge::load(&chunks.concat()).map_err(|error| error.to_string())?;
     let changes = document.get_changes(&[]);
-    changes
+    Ok(changes
         .iter()
         .map(|change| Bytes::copy_from_slice(change.raw_bytes()))
-        .collect()
+        .collect())
 }
