@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use automerge::ChangeHash;
+use bytes::Bytes;
 use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::id::SocketId;
 use fieldbook_core::limits::Limits;
@@ -13,7 +14,7 @@ use fieldbook_core::wire::Frame;
 
 use super::settings::Kind;
 use super::watch::writes;
-use super::{World, fingerprint, is_unavailable, short, sync_message};
+use super::{World, fingerprint, is_ephemeral, is_unavailable, short, sync_message};
 
 /// Effects of a Live session's message beside two for each session: an append, a refusal with its words, what is due by time.
 const FEW_EFFECTS: usize = 8;
@@ -24,6 +25,10 @@ pub(crate) struct Audit {
     /// Effects of this step, and whether one of them asks the store or a worker to read.
     effects: usize,
     reads: bool,
+    /// It tells of a conflict.
+    conflict: bool,
+    /// Those who were sent an ephemeral message in it.
+    pub(super) whispered_to: Vec<SocketId>,
     /// This room has admitted something, so it has read its admission index.
     has_admitted: bool,
     last_change_ms: u64,
@@ -94,6 +99,8 @@ impl World {
             Input::Sync { .. } => self.config.limits.unsaved_bytes + room.load(&input).bytes + before.all_orphan_bytes,
             _ => usize::MAX,
         };
+        self.audit.conflict = matches!(input, Input::StoreFailed { conflict: true });
+        self.audit.whispered_to.clear();
         let effects: Vec<_> = room.step(self.now, input).collect();
         let after = room.usage();
         (self.audit.effects, self.audit.reads) = (effects.len(), false);
@@ -162,6 +169,7 @@ impl World {
             Effect::Refused { socket, rule } => self.refused(socket, rule),
             Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
             Effect::Close(socket, Closing::TooMuchHeld) if self.settings.small => self.cut(socket),
+            Effect::Close(socket, Closing::StoreMovedOn) if self.audit.conflict => self.cut(socket),
             Effect::Close(_, why) => panic!("a socket is closed: {}", why.reason()),
             effect => {
                 self.count(&effect);
@@ -173,8 +181,9 @@ impl World {
     fn refused(&mut self, socket: SocketId, rule: &str) {
         self.story.refusals += 1;
         let socket = self.sockets.get_mut(&socket).expect("a socket");
-        let kind = self.clients[socket.client].kind;
-        assert!(kind == Kind::Forger, "R4: a sound change was refused ({rule})");
+        let forges = self.clients[socket.client].kind == Kind::Forger;
+        let failed = rule == "document" && self.store.expansions_failed;
+        assert!(forges || failed, "R4: a sound change was refused ({rule})");
         socket.watch.refused = true;
     }
 
@@ -198,7 +207,20 @@ impl World {
                 self.story.expansions += 1;
             }
             Effect::Compact(plan) => self.check_compaction(plan),
+            Effect::Append { changes, .. } => self.check_admitted(changes),
             _ => {}
+        }
+    }
+
+    /// What was forged is not stored, and so harms nobody.
+    fn check_admitted(&self, chunks: &[Bytes]) {
+        let forgeries: HashSet<_> = self.clients.iter().flat_map(|client| &client.forgeries).collect();
+        if forgeries.is_empty() {
+            return;
+        }
+        for chunk in chunks {
+            let change = Change::parse(chunk.clone(), &Limits::default()).expect("what was admitted can be read");
+            assert!(!forgeries.contains(&change.hash), "R4: what was forged is admitted");
         }
     }
 
@@ -230,12 +252,16 @@ impl World {
             may_know,
             "R5: somebody is told of a document that is none of their business"
         );
-        if let Some(message) = sync_message(frame.clone(), client) {
+        if let Some(message) = sync_message(&frame, client) {
             self.story.messages_down += 1;
+            self.store.told.extend(&message.heads);
             self.story.fingerprint = fingerprint(self.story.fingerprint, &message.clone().encode());
             socket
                 .watch
                 .sends(&message, socket.granted, &self.store, self.now, &self.config.timing);
+        }
+        if is_ephemeral(&frame, client) {
+            self.audit.whispered_to.push(id);
         }
         if socket.connected {
             socket.down.push_back(frame);

@@ -8,6 +8,7 @@ use fieldbook_core::access::{Member, Role};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 
 use super::people::People;
+use super::poison::poison;
 use super::rng::Rng;
 use super::settings::Kind;
 
@@ -40,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) people: People,
     /// Where its cursor is, if it has told so in this connection.
     pub(crate) cursor: Option<Bytes>,
+    /// How many ephemeral messages it has sent.
+    pub(crate) whispers: u32,
     /// What it forged.
     pub(crate) forgeries: Vec<ChangeHash>,
     heard_of_it: bool,
@@ -78,6 +81,7 @@ impl Client {
             ignores_read_only: false,
             people: People::default(),
             cursor: None,
+            whispers: 0,
             forgeries: Vec::new(),
             heard_of_it: false,
             index: index as u8,
@@ -241,22 +245,31 @@ impl Client {
         self.forgetful &= !has_all || !in_order;
     }
 
-    /// A broken change, or another one under an actor and number that are taken; once the server is known to have the
-    /// latter's original.
+    /// A broken change, or another one under an actor and number that are taken (once the server is known to have the
+    /// original), or poison.
     pub(crate) fn forged(&mut self, rng: &mut Rng) -> Option<Upward> {
-        let original = self.doc.get_changes(&[]).into_iter().find(|change| change.seq() == 1)?;
         if !self.heard_of_it {
             return None;
         }
-        let chunk = if rng.percent(50) {
-            let mut bytes = original.raw_bytes().to_vec();
-            *bytes.last_mut()? ^= 1;
-            bytes
-        } else {
-            let mut other = Automerge::new().with_actor(original.actor_id().clone());
-            let made = other.transact::<_, (), AutomergeError>(|tx| tx.put(ROOT, "forged", rng.next() as i64));
-            self.forgeries.extend(made.unwrap().hash);
-            other.get_changes(&[])[0].raw_bytes().to_vec()
+        let original = self.doc.get_changes(&[]).into_iter().find(|change| change.seq() == 1)?;
+        let chunk = match rng.below(4) {
+            0 => {
+                let mut bytes = original.raw_bytes().to_vec();
+                *bytes.last_mut()? ^= 1;
+                bytes
+            }
+            1 => {
+                let mut other = Automerge::new().with_actor(original.actor_id().clone());
+                let made = other.transact::<_, (), AutomergeError>(|tx| tx.put(ROOT, "forged", rng.next() as i64));
+                self.forgeries.extend(made.unwrap().hash);
+                other.get_changes(&[])[0].raw_bytes().to_vec()
+            }
+            _ => {
+                let actor = ActorId::from(&[self.index, self.generation, 0xbd, rng.next() as u8][..]);
+                let change = poison(&self.doc, actor, rng)?;
+                self.forgeries.push(change.hash());
+                change.raw_bytes().to_vec()
+            }
         };
         let message = Message {
             heads: self.doc.get_heads(),

@@ -8,6 +8,7 @@ mod client;
 mod faults;
 mod grants;
 mod people;
+mod poison;
 mod rng;
 mod settings;
 mod store;
@@ -45,6 +46,8 @@ struct Socket {
     granted: Option<Role>,
     /// Counts how often that has changed.
     stay: u32,
+    /// The last ephemeral message of its client that was passed on.
+    whispers: u32,
     up: VecDeque<(Upward, u64)>,
     down: VecDeque<Frame>,
     /// Nothing gets through for now, in this direction.
@@ -212,6 +215,9 @@ impl World {
         if self.settings.quirks && self.clients[index].extended {
             self.move_cursor(index);
         }
+        if self.settings.quirks && self.rng.percent(20) {
+            self.whisper(index);
+        }
     }
 
     /// A client sends what no client should: it must be refused, and nobody else must notice.
@@ -235,6 +241,7 @@ impl World {
             opened: false,
             granted: None,
             stay: 0,
+            whispers: 0,
             up: VecDeque::from([(first, 0)]),
             down: VecDeque::new(),
             up_stalls: false,
@@ -288,7 +295,7 @@ impl World {
             Frame::Addressed(_) if is_unavailable(&frame, client) => client.hears_unavailable(),
             Frame::Addressed(_) => {}
         }
-        let Some(message) = sync_message(frame, client) else {
+        let Some(message) = sync_message(&frame, client) else {
             return;
         };
         socket.read += 1;
@@ -335,18 +342,25 @@ fn begin(clients: &mut [Client], settings: &Settings) {
 }
 
 /// The sync message in a frame; `None`: it is another frame.
-fn sync_message(frame: Frame, client: &Client) -> Option<Message> {
-    let Frame::Addressed(_) = frame else { return None };
-    let bytes: Bytes = frame.for_target(&wire::target_suffix(&client.peer));
-    match wire::decode(&bytes).expect("the server's frames are frames") {
+fn sync_message(frame: &Frame, client: &Client) -> Option<Message> {
+    match addressed(frame, client)? {
         ClientFrame::Sync { data, .. } => Some(Message::decode(&data).expect("the server's messages are messages")),
         _ => None,
     }
 }
 
 fn is_unavailable(frame: &Frame, client: &Client) -> bool {
-    let bytes = frame.clone().for_target(&wire::target_suffix(&client.peer));
-    matches!(frame, Frame::Addressed(_)) && matches!(wire::decode(&bytes), Ok(ClientFrame::Unavailable))
+    matches!(addressed(frame, client), Some(ClientFrame::Unavailable))
+}
+
+fn is_ephemeral(frame: &Frame, client: &Client) -> bool {
+    matches!(addressed(frame, client), Some(ClientFrame::Ephemeral(_)))
+}
+
+fn addressed(frame: &Frame, client: &Client) -> Option<ClientFrame> {
+    let Frame::Addressed(_) = frame else { return None };
+    let bytes: Bytes = frame.clone().for_target(&wire::target_suffix(&client.peer));
+    Some(wire::decode(&bytes).expect("the server's frames are frames"))
 }
 
 /// FNV-1a.
