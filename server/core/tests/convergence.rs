@@ -82,7 +82,13 @@ fn a_seed_lives_the_same_life_twice() {
 fn live_all(next: &AtomicU64, end: u64) -> Vec<(u64, Option<Story>)> {
     std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
         .take_while(|seed| *seed < end)
-        .map(|seed| (seed, catch_unwind(|| World::live(seed, false)).ok()))
+        .map(|seed| {
+            let story = catch_unwind(|| World::live(seed, false)).ok();
+            if story.is_none() {
+                println!("seed {seed} failed");
+            }
+            (seed, story)
+        })
         .collect()
 }
 

@@ -113,6 +113,9 @@ impl World {
             let before = std::mem::replace(&mut socket.granted, grant);
             socket.watch.granted(before, grant);
             socket.stay += u32::from(writes(before) != writes(grant));
+            if grant.is_none() {
+                socket.whispers = 0;
+            }
             let nobody = grant.is_none() && self.rng.percent(50);
             self.feed(Input::Member {
                 socket: id,

@@ -317,7 +317,7 @@ impl World {
             self.now = self.now.max(at);
             self.feed(Input::Wake);
             wakes += 1;
-            assert!(wakes <= 50 + ms / 10, "woken {wakes} times in {ms} ms");
+            assert!(wakes <= 50 + ms / 10, "R3: woken {wakes} times in {ms} ms");
         }
         self.now = target;
     }
