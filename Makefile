@@ -51,7 +51,7 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
 mutants:
 	$(CARGO) test --locked -p fieldbook-core --test mutants -- --ignored --nocapture
 
-# One for each invariant, as continuous integration does.
+# One for each invariant.
 mutants-one-each:
 	FIELDBOOK_MUTANT=one-each $(CARGO) test --locked -p fieldbook-core --test mutants -- --ignored --nocapture
 

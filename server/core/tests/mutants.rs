@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use list::{MUTANTS, Mutant, ONE_EACH};
+use list::{MUTANTS, Mutant, ONE_EACH, UNNOTICED};
 
 /// Lives of each mutant; `make test` gives the engine itself more.
 const SEEDS: &str = "300";
@@ -23,7 +23,7 @@ const MOST_SECONDS: &str = "600";
 #[test]
 fn each_mutant_is_one_place_in_the_sources() {
     let core = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for mutant in MUTANTS {
+    for mutant in MUTANTS.iter().chain(UNNOTICED) {
         mutate(core, mutant).unwrap_or_else(|why| panic!("{why}"));
     }
     for name in ONE_EACH {
