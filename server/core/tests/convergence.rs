@@ -1,4 +1,4 @@
-//! Many short lives of a document, with everything that can go wrong: rules R1, R2, R5, R7, R8 and S3, S5–S7.
+//! Many short lives of a document, with everything that can go wrong: rules R1–R8, R10, and D5, D6, E1, S3, S5–S7, S10.
 //!
 //! `FIELDBOOK_SEEDS=20000` lives more of them, `FIELDBOOK_FROM=20000` others; `FIELDBOOK_SEED=17` lives one again, aloud.
 
