@@ -133,6 +133,16 @@ impl History {
         self.stored_heads.iter().copied().collect()
     }
 
+    /// Heads of the document as of a position that is in memory (or just before), sorted. Walks what is in memory up to it.
+    #[must_use]
+    pub fn heads_at(&self, position: u64) -> Vec<ChangeHash> {
+        let mut heads = self.base_heads.clone();
+        for entry in self.entries(self.base, position) {
+            advance(&mut heads, &entry.hash, &entry.deps);
+        }
+        heads.into_iter().collect()
+    }
+
     /// What is in the archive, if there is one.
     #[must_use]
     pub fn archive(&self) -> Option<&ArchiveMeta> {
@@ -267,13 +277,9 @@ impl History {
                 size <= bytes
             })
             .count() as u64;
-        let mut heads = self.base_heads.clone();
-        for entry in self.entries(self.base, position - kept) {
-            advance(&mut heads, &entry.hash, &entry.deps);
-        }
         RetainedFrom {
             position: position - kept + 1,
-            heads: heads.into_iter().collect(),
+            heads: self.heads_at(position - kept),
         }
     }
 

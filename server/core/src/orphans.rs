@@ -32,10 +32,11 @@ struct Held {
 }
 
 impl Orphans {
-    /// Keeps a change until all of `missing` have been given to [`Orphans::release`].
-    pub fn keep(&mut self, change: Change, missing: &[ChangeHash], socket: SocketId, limits: &Limits) {
+    /// Keeps a change until all of `missing` have been given to [`Orphans::release`]. `true`: others of its session had to
+    /// go for it (or it has gone itself).
+    pub fn keep(&mut self, change: Change, missing: &[ChangeHash], socket: SocketId, limits: &Limits) -> bool {
         if !self.names.insert((socket, change.hash)) {
-            return;
+            return false;
         }
         let id = self.next;
         self.next += 1;
@@ -53,7 +54,7 @@ impl Orphans {
                 missing: missing.len(),
             },
         );
-        self.shed(socket, limits);
+        self.shed(socket, limits)
     }
 
     /// A change has become known: those that waited for it alone are handed out.
@@ -114,17 +115,26 @@ impl Orphans {
         self.held.get(&socket).map_or(0, |held| held.changes)
     }
 
-    fn shed(&mut self, socket: SocketId, limits: &Limits) {
+    /// Their bytes.
+    #[must_use]
+    pub fn bytes(&self, socket: SocketId) -> usize {
+        self.held.get(&socket).map_or(0, |held| held.bytes)
+    }
+
+    fn shed(&mut self, socket: SocketId, limits: &Limits) -> bool {
+        let mut shed = false;
         while self
             .held
             .get(&socket)
             .is_some_and(|h| h.changes > limits.orphans || h.bytes > limits.orphan_bytes)
         {
             let Some(oldest) = self.waiting.iter().find(|(_, o)| o.socket == socket).map(|(id, _)| *id) else {
-                return;
+                break;
             };
             self.remove(oldest);
+            shed = true;
         }
+        shed
     }
 
     fn remove(&mut self, id: u64) -> Option<(SocketId, Change)> {

@@ -12,7 +12,8 @@ use crate::wire::{self, Frame, PersonView};
 struct Person {
     user: String,
     name: Arc<str>,
-    socket: Option<SocketId>,
+    /// Those of this device that are open, in the order in which they were welcomed; all but one are dying. None: lost.
+    sockets: Vec<SocketId>,
     data: Option<Bytes>,
     data_changed: bool,
     gone_at_ms: u64,
@@ -27,16 +28,22 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// A device opens the document. One of the same name that was lost, or is being replaced, becomes this one.
+    /// A device opens the document. One of the same name that was lost, or is being replaced, becomes this one. It may be
+    /// the older of two sockets that is welcomed last, so the person stays until both are gone.
     pub fn join(&mut self, socket: SocketId, peer: &PeerId, member: &Member) {
-        let data = self.people.remove(peer).and_then(|before| before.data);
+        let before = self.people.remove(peer).map(|person| *person);
+        let (data, mut sockets) = before.map_or_else(Default::default, |person| (person.data, person.sockets));
         self.gone.remove(peer);
+        if !sockets.contains(&socket) {
+            sockets.reserve_exact(1);
+            sockets.push(socket);
+        }
         self.people.insert(
             peer.clone(),
             Box::new(Person {
                 user: member.user.to_string(),
                 name: Arc::clone(&member.name),
-                socket: Some(socket),
+                sockets,
                 data_changed: data.is_some(),
                 data,
                 gone_at_ms: u64::MAX,
@@ -47,7 +54,7 @@ impl Roster {
 
     /// A device's cursor and state; nothing (empty): it has no cursor.
     pub fn update(&mut self, socket: SocketId, peer: &PeerId, data: Bytes) {
-        let Some(person) = self.people.get_mut(peer).filter(|person| person.socket == Some(socket)) else {
+        let Some(person) = self.person_of(socket, peer) else {
             return;
         };
         if person.data.as_ref() != Some(&data) {
@@ -57,14 +64,17 @@ impl Roster {
         }
     }
 
-    /// A device closed the document: it is gone at once. If it was lost, it shows as reconnecting until then.
+    /// A device's last socket closed the document: it is gone at once. If it was lost, it shows as reconnecting until then.
     pub fn leave(&mut self, socket: SocketId, peer: &PeerId, lost_until_ms: Option<u64>) {
-        let Some(person) = self.people.get_mut(peer).filter(|person| person.socket == Some(socket)) else {
+        let Some(person) = self.person_of(socket, peer) else {
             return;
         };
+        person.sockets.retain(|other| *other != socket);
+        if !person.sockets.is_empty() {
+            return;
+        }
         match lost_until_ms {
             Some(until) => {
-                person.socket = None;
                 person.gone_at_ms = until;
                 self.changed.insert(peer.clone());
             }
@@ -94,6 +104,13 @@ impl Roster {
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         !self.changed.is_empty() || !self.gone.is_empty()
+    }
+
+    /// Bytes of the largest cursor and state.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        let data = self.people.values().filter_map(|person| person.data.as_ref());
+        data.map(Bytes::len).max().unwrap_or(0)
     }
 
     /// Everybody but oneself, for a device that has just come.
@@ -148,6 +165,11 @@ impl Roster {
         frames
     }
 
+    fn person_of(&mut self, socket: SocketId, peer: &PeerId) -> Option<&mut Person> {
+        let person = self.people.get_mut(peer)?;
+        person.sockets.contains(&socket).then_some(person)
+    }
+
     fn remove(&mut self, peer: &PeerId) {
         if self.people.remove(peer).is_some() {
             self.changed.remove(peer);
@@ -161,7 +183,7 @@ fn view<'a>(peer: &'a PeerId, person: &'a Person, with_data: bool) -> PersonView
         key: peer.as_str(),
         user: &person.user,
         name: &person.name,
-        reconnecting: person.socket.is_none(),
+        reconnecting: person.sockets.is_empty(),
         data: if with_data { person.data.as_deref() } else { None },
     }
 }

@@ -4,10 +4,12 @@
 //! here waits: what takes time (the store, a worker) answers with another input.
 
 mod fanout;
+mod grants;
 mod incoming;
 mod opening;
 mod traffic;
 mod upkeep;
+mod usage;
 mod work;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -26,6 +28,7 @@ use crate::presence::Roster;
 use crate::sync::Session;
 
 pub use traffic::{Closing, CompactionPlan, Effect, Input, Load};
+pub use usage::Usage;
 pub use work::WORK_AT_ONCE;
 
 /// What a room is made with.
@@ -182,6 +185,7 @@ impl Room {
             } => self.receive(now_ms, socket, request, message),
             Input::Ephemeral { socket, message } => self.relay_ephemeral(socket, message),
             Input::Presence { socket, data } => self.update_presence(now_ms, socket, data),
+            Input::Member { socket, member } => self.grant(now_ms, socket, member),
             Input::Left { socket, clean } => self.leave(now_ms, socket, clean),
             Input::Stored { up_to } => self.stored(now_ms, up_to),
             Input::StoreFailed { conflict } => self.store_failed(now_ms, conflict),
@@ -259,8 +263,9 @@ impl Room {
             && self.due.summary.is_none()
     }
 
-    fn role_of(&self, member: &Member) -> Option<Role> {
-        crate::access::role_on(member, self.workspace?)
+    /// What somebody may do with the document as it is. `None`: there is none, or it is none of their business.
+    fn role_of(&self, member: Option<&Member>) -> Option<Role> {
+        crate::access::role_on(member?, self.workspace?)
     }
 }
 

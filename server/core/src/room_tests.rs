@@ -1,5 +1,7 @@
 //! Stories of one room: who says what, and what they hear. The rules are those of `docs/protocol.md`.
 
+#[path = "room_tests/grants.rs"]
+mod grants;
 #[path = "room_tests/opening.rs"]
 mod opening;
 #[path = "room_tests/people.rs"]

@@ -49,8 +49,8 @@ pub struct Live {
 pub struct Session {
     /// The client's name.
     pub peer: PeerId,
-    /// Whose it is.
-    pub member: Member,
+    /// Whose it is; `None`: somebody who may be nowhere (any more).
+    pub member: Option<Member>,
     /// Gets `fb` frames.
     pub extended: bool,
     /// What the person may do; `None` as long as there is no document, or no access.
@@ -63,6 +63,8 @@ pub struct Session {
     pub held: VecDeque<SyncMessage>,
     /// The store or a worker has been asked for this session.
     pub busy: bool,
+    /// What it was asked for is no longer to be done: the answer is not taken.
+    pub answer_is_stale: bool,
     /// Unknown changes that were asked for last; not asked for twice in a row.
     asked: Vec<ChangeHash>,
     /// Unknown changes to ask for with the next message.
@@ -70,6 +72,8 @@ pub struct Session {
     /// A message is due although there is nothing new in it.
     pub reply_due: bool,
     said_read_only: bool,
+    /// The client is to offer again what was dropped.
+    reset_due: bool,
     applies: bool,
     last_reset: Option<(Vec<ChangeHash>, u64)>,
 }
@@ -80,7 +84,7 @@ const RESET_INTERVAL_MS: u64 = 5_000;
 impl Session {
     /// A session before its first message.
     #[must_use]
-    pub fn new(peer: PeerId, member: Member, extended: bool) -> Self {
+    pub fn new(peer: PeerId, member: Option<Member>, extended: bool) -> Self {
         Self {
             peer,
             member,
@@ -90,10 +94,12 @@ impl Session {
             phase: Phase::Unavailable { tell_at_ms: None },
             held: VecDeque::new(),
             busy: false,
+            answer_is_stale: false,
             asked: Vec::new(),
             ask: Vec::new(),
             reply_due: false,
             said_read_only: false,
+            reset_due: false,
             applies: true,
             last_reset: None,
         }
@@ -192,7 +198,30 @@ impl Session {
     /// Does it read messages that were encoded for all? If not, [`Session::reply`] makes one for it alone.
     #[must_use]
     pub fn takes_shared(&self) -> bool {
-        self.applies && self.ask.is_empty() && (self.said_read_only || self.may_write())
+        self.applies && self.ask.is_empty() && !self.reset_due && (self.said_read_only || self.may_write())
+    }
+
+    /// Its changes are taken from now on: the client is told so, and to offer again what was dropped.
+    pub fn begins_to_write(&mut self) {
+        self.said_read_only = false;
+        self.reset_due = true;
+    }
+
+    /// Something that it offered was dropped. A client that is asked by name does not send a second time what it thinks is
+    /// on its way; after a reset it does.
+    pub fn wants_it_again(&mut self) {
+        self.reset_due = true;
+        self.reply_due = true;
+    }
+
+    /// Its changes are not taken any more: what waits to be read is read without them.
+    pub fn stops_to_write(&mut self) {
+        for message in &mut self.held {
+            message.changes = Vec::new();
+        }
+        self.answer_is_stale = self.busy;
+        self.reset_due = false;
+        self.ask(Vec::new());
     }
 
     /// Does the client apply changes at all?
@@ -206,10 +235,15 @@ impl Session {
         *asked = std::mem::take(&mut self.ask);
         let read_only = !self.may_write() && !self.said_read_only;
         self.said_read_only |= read_only;
+        let flags = match (read_only, std::mem::take(&mut self.reset_due)) {
+            (true, _) => Some(flags::READ_ONLY | flags::SUPPORTS_SYNC_RESET),
+            (false, true) => Some(flags::SYNC_RESET | flags::SUPPORTS_SYNC_RESET),
+            (false, false) => None,
+        };
         Reply {
             heads,
             need: asked,
-            flags: read_only.then_some(flags::READ_ONLY | flags::SUPPORTS_SYNC_RESET),
+            flags,
             applies: self.applies,
         }
     }

@@ -1,4 +1,4 @@
-//! Many short lives of a document, with everything that can go wrong: rules R1, R2, R5, R7, R8 and S3, S5–S7.
+//! Many short lives of a document, with everything that can go wrong: rules R1–R8, R10, and D5, D6, E1, S3, S5–S7, S10.
 //!
 //! `FIELDBOOK_SEEDS=20000` lives more of them, `FIELDBOOK_FROM=20000` others; `FIELDBOOK_SEED=17` lives one again, aloud.
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::{Story, World};
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
 #[test]
 fn all_have_the_same_in_the_end() {
@@ -47,24 +47,22 @@ fn all_have_the_same_in_the_end() {
 }
 
 /// Lives in which the engine once broke a rule. What broke is told as a story in `src/room_tests` too, since another
-/// kind of world makes other lives of these seeds.
+/// kind of world makes other lives of these seeds; each has its mutant in `mutants/list.rs`, to show that it still bites.
 #[test]
 fn what_went_wrong_once_does_not_again() {
     for (seed, what) in [
-        (1, "a reader that lagged at a compaction kept the old changes in memory"),
-        (13, "a closed window woke the room every millisecond"),
         (
-            116,
+            3,
+            "orphans that had to go were asked for by name, and so never came again",
+        ),
+        (
+            9,
             "a name that was trimmed while the store was asked was taken for a fork",
         ),
-        (418, "a document older than its sync state never got what it lacked"),
+        (13, "a closed window woke the room every millisecond"),
         (
-            1_085,
-            "a client that asked for changes by name was not told again what it lacked",
-        ),
-        (
-            4_351,
-            "the retained changes of a newer archive were taken for those of the old one",
+            68,
+            "a reader that lagged at a compaction kept the old changes in memory",
         ),
     ] {
         println!("{seed}: {what}");
@@ -82,7 +80,13 @@ fn a_seed_lives_the_same_life_twice() {
 fn live_all(next: &AtomicU64, end: u64) -> Vec<(u64, Option<Story>)> {
     std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
         .take_while(|seed| *seed < end)
-        .map(|seed| (seed, catch_unwind(|| World::live(seed, false)).ok()))
+        .map(|seed| {
+            let story = catch_unwind(|| World::live(seed, false)).ok();
+            if story.is_none() {
+                println!("seed {seed} failed");
+            }
+            (seed, story)
+        })
         .collect()
 }
 

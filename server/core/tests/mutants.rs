@@ -1,7 +1,8 @@
 //! Would the simulator notice? Each mutant of the engine breaks an invariant, and `convergence` must say which.
 //!
 //! That the list fits the sources is a plain test; the mutants themselves are compiled and run by `make mutants` only.
-//! `FIELDBOOK_MUTANT=orphans` runs those with that word in their name, `FIELDBOOK_SEEDS` sets how many lives each gets.
+//! `FIELDBOOK_MUTANT=orphans,cursor` runs those with such words in their names, `FIELDBOOK_MUTANT=one-each` one for each invariant;
+//! `FIELDBOOK_SEEDS` sets how many lives each gets.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use list::{MUTANTS, Mutant, UNNOTICED};
+use list::{MUTANTS, Mutant, ONE_EACH, UNNOTICED};
 
 /// Lives of each mutant; `make test` gives the engine itself more.
 const SEEDS: &str = "300";
@@ -25,6 +26,12 @@ fn each_mutant_is_one_place_in_the_sources() {
     for mutant in MUTANTS.iter().chain(UNNOTICED) {
         mutate(core, mutant).unwrap_or_else(|why| panic!("{why}"));
     }
+    for name in ONE_EACH {
+        assert!(
+            MUTANTS.iter().any(|mutant| mutant.name == *name),
+            "\"{name}\" is no mutant"
+        );
+    }
 }
 
 #[test]
@@ -33,18 +40,18 @@ fn the_simulator_notices_each_mutant() {
     let copy = Copy::make();
     let built = copy.build();
     assert!(built.status.success(), "the copy does not compile:\n{}", tell(&built));
-    let engine = copy.live();
+    let engine = copy.live(None);
     assert!(engine.status.success(), "the engine itself fails:\n{}", tell(&engine));
-    let chosen = env::var("FIELDBOOK_MUTANT").unwrap_or_default();
+    let words = env::var("FIELDBOOK_MUTANT").unwrap_or_default();
+    let chosen = |mutant: &&Mutant| match words.as_str() {
+        "one-each" => ONE_EACH.contains(&mutant.name),
+        words => words.split(',').any(|word| mutant.name.contains(word)),
+    };
     let mut missed = Vec::new();
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.name.contains(&chosen)) {
+    for mutant in MUTANTS.iter().filter(chosen) {
         let noticed = copy.notices(mutant);
-        println!(
-            "{} {:<4} {}",
-            if noticed.is_ok() { "noticed" } else { "MISSED " },
-            mutant.breaks,
-            mutant.name
-        );
+        let how = noticed.as_deref().unwrap_or("MISSED");
+        println!("{:<4} {}: {how}", mutant.breaks, mutant.name);
         missed.extend(noticed.err());
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
@@ -91,20 +98,24 @@ impl Copy {
         Self { folder, core, target }
     }
 
-    /// Says why it was not noticed.
-    fn notices(&self, mutant: &Mutant) -> Result<(), String> {
+    /// Says by which seeds it was noticed, or why it was not.
+    fn notices(&self, mutant: &Mutant) -> Result<String, String> {
         let file = self.core.join("src").join(mutant.file);
         let engine = fs::read_to_string(&file).unwrap();
         fs::write(&file, mutate(&self.core, mutant)?).unwrap();
         let built = self.build();
-        let lived = built.status.success().then(|| self.live());
+        let lived = built.status.success().then(|| self.live(mutant.seed));
         fs::write(&file, engine).unwrap();
         let Some(lived) = lived else {
             return Err(format!("\"{}\" does not compile:\n{}", mutant.name, tell(&built)));
         };
         let told = tell(&lived);
         if told.contains(&format!("{}: ", mutant.breaks)) && !lived.status.success() {
-            return Ok(());
+            let seeds = told
+                .lines()
+                .find(|line| line.contains("seeds failed"))
+                .unwrap_or("noticed");
+            return Ok(seeds.chars().take(100).collect());
         }
         let mut other: Vec<_> = told
             .lines()
@@ -121,26 +132,30 @@ impl Copy {
 
     /// However long it takes: the first time, dependencies are compiled, too.
     fn build(&self) -> Output {
-        self.cargo("0", &["--no-run"])
+        self.cargo("0", None, &["--no-run"])
     }
 
-    fn live(&self) -> Output {
-        self.cargo(MOST_SECONDS, &["--", "--nocapture"])
+    /// All seeds, or one.
+    fn live(&self, seed: Option<u64>) -> Output {
+        self.cargo(MOST_SECONDS, seed, &["--", "--nocapture", "all_have"])
     }
 
     /// `timeout` ends those that do not end by themselves; "0": never.
-    fn cargo(&self, most_seconds: &str, arguments: &[&str]) -> Output {
+    fn cargo(&self, most_seconds: &str, seed: Option<u64>, arguments: &[&str]) -> Output {
         let seeds = env::var("FIELDBOOK_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
-        Command::new("timeout")
+        let mut command = Command::new("timeout");
+        command
             .args([most_seconds, env!("CARGO"), "test", "--offline", "--quiet"])
             .args(["--package", "fieldbook-core", "--test", "convergence"])
             .args(arguments)
             .current_dir(self.folder.path())
             .env("CARGO_TARGET_DIR", &self.target)
             .env("FIELDBOOK_SEEDS", seeds)
-            .env_remove("FIELDBOOK_SEED")
-            .output()
-            .unwrap()
+            .env_remove("FIELDBOOK_SEED");
+        if let Some(seed) = seed {
+            command.env("FIELDBOOK_SEED", seed.to_string());
+        }
+        command.output().unwrap()
     }
 }
 

@@ -208,10 +208,11 @@ impl Room {
             return;
         };
         session.busy = false;
+        let stale = std::mem::take(&mut session.answer_is_stale);
         if failed {
             self.effects.push_back(Effect::Close(socket, Closing::CannotRead));
         } else {
-            self.work_off(now, socket, true);
+            self.work_off(now, socket, !stale);
         }
     }
 
@@ -221,6 +222,7 @@ impl Room {
         };
         session.busy = false;
         match changes {
+            _ if std::mem::take(&mut session.answer_is_stale) => {}
             Ok(changes) => {
                 if let Some(message) = session.held.front_mut() {
                     message.changes.splice(0..0, changes);
@@ -258,7 +260,11 @@ impl Room {
                 }
                 Admission::Known => queue.extend(self.release(socket, &hash)),
                 Admission::Waits { change, missing } => {
-                    self.orphans.keep(change, &missing, from, &self.config.limits);
+                    if self.orphans.keep(change, &missing, from, &self.config.limits)
+                        && let Some(session) = self.sessions.get_mut(&from)
+                    {
+                        session.wants_it_again();
+                    }
                 }
                 Admission::Unreadable(error) => {
                     self.effects.push_back(Effect::Unreadable(error));
@@ -278,14 +284,15 @@ impl Room {
     /// What waited for this change, of those who may write here. The document may just find its workspace, by what
     /// `socket` sends: who is from elsewhere has brought theirs in vain (R5).
     fn release(&mut self, socket: SocketId, known: &ChangeHash) -> Vec<(SocketId, Change)> {
-        let maker = || self.sessions.get(&socket).map(|session| session.member.workspace);
+        let maker = || Some(self.sessions.get(&socket)?.member.as_ref()?.workspace);
         let workspace = self.workspace.or_else(maker);
         let mut free = self.orphans.release(known);
         free.retain(|(from, _)| {
             let session = self.sessions.get(from).filter(|session| session.may_write());
-            session
+            let member = session.and_then(|session| session.member.as_ref());
+            member
                 .zip(workspace)
-                .is_some_and(|(session, workspace)| crate::access::role_on(&session.member, workspace).is_some())
+                .is_some_and(|(member, workspace)| crate::access::role_on(member, workspace).is_some())
         });
         free.reverse();
         free

@@ -16,8 +16,8 @@ use crate::wire;
 impl Room {
     pub(super) fn open(&mut self, now: u64, socket: SocketId, peer: PeerId, member: Member, extended: bool) {
         self.due.unload = None;
-        let mut session = Session::new(peer, member, extended);
-        session.role = self.role_of(&session.member);
+        let mut session = Session::new(peer, Some(member), extended);
+        session.role = self.role_of(session.member.as_ref());
         self.sessions.insert(socket, Box::new(session));
         if self.sessions[&socket].role.is_some() {
             self.welcome(now, socket);
@@ -29,7 +29,8 @@ impl Room {
         let Some(session) = self.sessions.get(&socket) else {
             return;
         };
-        self.roster.join(socket, &session.peer, &session.member);
+        let Some(member) = &session.member else { return };
+        self.roster.join(socket, &session.peer, member);
         if session.extended {
             let role = session.role.map_or("", |role| role.as_str());
             self.effects.push_back(Effect::Send(socket, wire::role(self.id, role)));
@@ -56,8 +57,9 @@ impl Room {
         let Some(session) = self.sessions.get_mut(&socket) else {
             return false;
         };
-        if absent && !request && access::may_create(&session.member) {
-            session.role = Some(session.member.role);
+        let maker = session.member.as_ref().filter(|member| access::may_create(member));
+        if let Some(maker) = maker.filter(|_| absent && !request) {
+            session.role = Some(maker.role);
             session.phase = Phase::Opening {
                 named: message.heads.clone(),
                 reads_archive: false,
@@ -108,9 +110,11 @@ impl Room {
                     // Its first message has yet to come.
                     continue;
                 }
-                session.role = self
-                    .workspace
-                    .and_then(|workspace| access::role_on(&session.member, workspace));
+                session.role = session
+                    .member
+                    .as_ref()
+                    .zip(self.workspace)
+                    .and_then(|(member, workspace)| access::role_on(member, workspace));
                 if session.role.is_none() {
                     continue;
                 }

@@ -48,6 +48,13 @@ pub enum Input {
         /// What; empty: no cursor.
         data: Bytes,
     },
+    /// Who the socket's person is from now on: their role, or their workspace, has changed.
+    Member {
+        /// Whose.
+        socket: SocketId,
+        /// `None`: nobody who may be here.
+        member: Option<Member>,
+    },
     /// The socket is gone.
     Left {
         /// Which.

@@ -37,9 +37,10 @@ impl Room {
         self.last_change_ms = now;
         if self.workspace.is_none()
             && let Some(session) = self.sessions.get(&socket)
+            && let Some(maker) = &session.member
         {
-            self.workspace = Some(session.member.workspace);
-            self.creator = Some(session.member.user);
+            self.workspace = Some(maker.workspace);
+            self.creator = Some(maker.user);
             self.tell_creators_apart(now);
         }
     }
@@ -53,7 +54,8 @@ impl Room {
             if session.role.is_none() {
                 continue;
             }
-            if access::role_on(&session.member, workspace).is_some() {
+            let member = session.member.as_ref();
+            if member.is_some_and(|member| access::role_on(member, workspace).is_some()) {
                 welcome.push(*socket);
                 continue;
             }

@@ -124,3 +124,38 @@ fn who_comes_sees_who_is_here() {
     assert!(role == "role" && as_what.contains("viewer"));
     assert!(roster == "roster" && who.contains("ann") && who.contains("ben") && !who.contains("cat"));
 }
+
+#[test]
+fn a_device_that_came_again_before_there_was_a_document_stays() {
+    let mut scene = Scene::new();
+    let ben = scene.opens_as("ben", Role::Editor, HOME, true);
+    scene.requests(ben);
+    let old = scene.opens_as("ann", Role::Editor, HOME, true);
+    scene.requests(old);
+    let new = scene.opens_as("ann", Role::Editor, HOME, true);
+    let mut device = Author::new(1);
+    let changes = device.write(1);
+    // The creator is welcomed at once, and who waits for the document when it is there: the older socket comes later.
+    scene.says(new, device.offers(&changes));
+    scene.stores();
+    scene.passes(100);
+    scene.step(Input::Left {
+        socket: old,
+        clean: true,
+    });
+    scene.outboxes.clear();
+    scene.passes(100);
+    assert!(scene.hears(ben).is_empty(), "nobody has gone");
+    scene.step(Input::Presence {
+        socket: new,
+        data: Bytes::from_static(b"CURSOR"),
+    });
+    scene.passes(100);
+    assert!(format!("{:?}", scene.hears(ben)).contains("CURSOR"));
+    scene.step(Input::Left {
+        socket: new,
+        clean: true,
+    });
+    scene.passes(100);
+    assert!(format!("{:?}", scene.hears(ben)).contains("ann"), "and now it has");
+}

@@ -1,6 +1,6 @@
 //! A stock automerge-repo client: automerge's own sync, driven as `DocSynchronizer` drives it.
 
-use automerge::sync::{Capability, ChunkList, Message, MessageVersion, State, SyncDoc};
+use automerge::sync::{Capability, ChunkList, Message, MessageFlags, MessageVersion, State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use fieldbook_core::access::{Member, Role};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 
 use super::people::People;
+use super::poison::poison;
 use super::rng::Rng;
 use super::settings::Kind;
 
@@ -20,7 +21,9 @@ pub(crate) struct Upward {
 pub(crate) struct Client {
     pub(crate) kind: Kind,
     pub(crate) peer: PeerId,
-    pub(crate) member: Member,
+    member: Member,
+    /// What the person may do now; `None`: not even read.
+    pub(crate) grant: Option<Role>,
     pub(crate) extended: bool,
     pub(crate) doc: Automerge,
     pub(crate) state: State,
@@ -38,9 +41,8 @@ pub(crate) struct Client {
     pub(crate) people: People,
     /// Where its cursor is, if it has told so in this connection.
     pub(crate) cursor: Option<Bytes>,
-    /// Two of its sockets were in the room in another order than that in which they connected: its presence is the
-    /// older one's.
-    pub(crate) overtaken: bool,
+    /// How many ephemeral messages it has sent.
+    pub(crate) whispers: u32,
     /// What it forged.
     pub(crate) forgeries: Vec<ChangeHash>,
     heard_of_it: bool,
@@ -56,16 +58,18 @@ impl Client {
             user: UserId(uuid::Uuid::from_u128(100 + index as u128)),
             name: format!("person {index}").into(),
             workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
-            role: if kind == Kind::Viewer {
-                Role::Viewer
-            } else {
-                Role::Editor
-            },
+            role: Role::Viewer,
+        };
+        let grant = match kind {
+            Kind::Editor | Kind::Forger => Some(Role::Editor),
+            Kind::Viewer => Some(Role::Viewer),
+            Kind::Stranger => None,
         };
         let mut client = Self {
             kind,
             peer: PeerId::new(&format!("peer-{index}")).unwrap(),
             member,
+            grant,
             extended: rng.percent(30),
             doc: Automerge::new(),
             state: State::new(),
@@ -77,7 +81,7 @@ impl Client {
             ignores_read_only: false,
             people: People::default(),
             cursor: None,
-            overtaken: false,
+            whispers: 0,
             forgeries: Vec::new(),
             heard_of_it: false,
             index: index as u8,
@@ -86,6 +90,25 @@ impl Client {
         };
         client.new_actor();
         client
+    }
+
+    /// As the server authenticates the person now. Who may not be here is a viewer elsewhere: an editor could bring the
+    /// document there.
+    pub(crate) fn member(&self) -> Member {
+        let mut member = self.member.clone();
+        member.role = self.grant.unwrap_or(Role::Viewer);
+        if self.grant.is_none() {
+            member.workspace = WorkspaceId(uuid::Uuid::from_u128(2));
+        }
+        member
+    }
+
+    pub(crate) fn may_read(&self) -> bool {
+        self.grant.is_some()
+    }
+
+    pub(crate) fn may_write(&self) -> bool {
+        self.grant.is_some_and(Role::may_write)
     }
 
     pub(crate) fn take_quirks(&mut self, rng: &mut Rng) {
@@ -191,8 +214,18 @@ impl Client {
         })
     }
 
+    /// It is told that there is no such document: who is here is nothing it knows of any more.
+    pub(crate) fn hears_unavailable(&mut self) {
+        self.people = People::default();
+        self.cursor = None;
+    }
+
     pub(crate) fn receive(&mut self, mut message: Message) {
-        if self.ignores_read_only {
+        let read_only = message
+            .flags
+            .as_ref()
+            .is_some_and(|f| f.contains(MessageFlags::READ_ONLY));
+        if self.ignores_read_only && read_only {
             message.flags = None;
         }
         self.heard_of_it |= !message.heads.is_empty();
@@ -212,22 +245,31 @@ impl Client {
         self.forgetful &= !has_all || !in_order;
     }
 
-    /// A broken change, or another one under an actor and number that are taken; once the server is known to have the
-    /// latter's original.
+    /// A broken change, or another one under an actor and number that are taken (once the server is known to have the
+    /// original), or poison.
     pub(crate) fn forged(&mut self, rng: &mut Rng) -> Option<Upward> {
-        let original = self.doc.get_changes(&[]).into_iter().find(|change| change.seq() == 1)?;
         if !self.heard_of_it {
             return None;
         }
-        let chunk = if rng.percent(50) {
-            let mut bytes = original.raw_bytes().to_vec();
-            *bytes.last_mut()? ^= 1;
-            bytes
-        } else {
-            let mut other = Automerge::new().with_actor(original.actor_id().clone());
-            let made = other.transact::<_, (), AutomergeError>(|tx| tx.put(ROOT, "forged", rng.next() as i64));
-            self.forgeries.extend(made.unwrap().hash);
-            other.get_changes(&[])[0].raw_bytes().to_vec()
+        let original = self.doc.get_changes(&[]).into_iter().find(|change| change.seq() == 1)?;
+        let chunk = match rng.below(4) {
+            0 => {
+                let mut bytes = original.raw_bytes().to_vec();
+                *bytes.last_mut()? ^= 1;
+                bytes
+            }
+            1 => {
+                let mut other = Automerge::new().with_actor(original.actor_id().clone());
+                let made = other.transact::<_, (), AutomergeError>(|tx| tx.put(ROOT, "forged", rng.next() as i64));
+                self.forgeries.extend(made.unwrap().hash);
+                other.get_changes(&[])[0].raw_bytes().to_vec()
+            }
+            _ => {
+                let actor = ActorId::from(&[self.index, self.generation, 0xbd, rng.next() as u8][..]);
+                let change = poison(&self.doc, actor, rng)?;
+                self.forgeries.push(change.hash());
+                change.raw_bytes().to_vec()
+            }
         };
         let message = Message {
             heads: self.doc.get_heads(),
@@ -285,9 +327,4 @@ fn shuffle(message: &mut Message, rng: &mut Rng) {
         chunks.swap(last, rng.below(last + 1));
     }
     message.changes = ChunkList::from(chunks);
-}
-
-/// Whose change is this?
-pub(crate) fn maker(actor: &[u8]) -> usize {
-    usize::from(actor[0])
 }

@@ -19,6 +19,8 @@ impl World {
             2,
             2,
             settings.exoduses,
+            settings.regrants,
+            u64::from(settings.quirks && settings.crashes > 0),
         ];
         let mut at = self.rng.next() % ways.iter().sum::<u64>();
         let way = ways.iter().position(|weight| {
@@ -34,7 +36,9 @@ impl World {
             Some(4) => self.store.failing = !self.store.failing,
             Some(5) => self.save_somebody(),
             Some(6) => self.merge_two(),
-            _ => self.all_leave(),
+            Some(7) => self.all_leave(),
+            Some(8) => self.regrant_somebody(),
+            _ => self.store_moves_on(),
         }
     }
 
@@ -82,6 +86,7 @@ impl World {
     /// The room hears that a socket is gone.
     pub(super) fn gone(&mut self, id: SocketId) {
         let clean = self.rng.percent(50);
+        self.wait_for_room();
         if self.sockets.remove(&id).is_some_and(|socket| socket.opened) && self.room.is_some() {
             self.feed(Input::Left { socket: id, clean });
         }
@@ -126,6 +131,20 @@ impl World {
             let mut other = self.clients[from].doc.clone();
             self.clients[to].merge(&mut other);
         }
+    }
+
+    /// Another process has written to the store: everybody is to come again, to a room that is loaded again.
+    fn store_moves_on(&mut self) {
+        if !self.store.refuse_append() {
+            return;
+        }
+        self.feed(Input::StoreFailed { conflict: true });
+        let all_closed = self.sockets.values().all(|socket| !socket.opened || !socket.connected);
+        assert!(
+            all_closed,
+            "a socket stays open although the room is not what is stored"
+        );
+        self.crash();
     }
 
     /// The process dies: sockets and room are gone, and so is what the store was not finished with.

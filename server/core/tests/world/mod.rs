@@ -3,9 +3,12 @@
 //! Nothing in it is a stand-in for the engine: [`World`] feeds the shipped `Room::step`, performs its effects on a model
 //! of the store, and speaks with it through automerge's own sync, as stock clients do. Time is a number.
 
+mod audit;
 mod client;
 mod faults;
+mod grants;
 mod people;
+mod poison;
 mod rng;
 mod settings;
 mod store;
@@ -18,12 +21,15 @@ use std::sync::Arc;
 
 use automerge::sync::Message;
 use bytes::Bytes;
+use fieldbook_core::access::Role;
 use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::{Closing, Effect, Input, Room, RoomConfig};
+use fieldbook_core::room::{Input, Room, RoomConfig};
 use fieldbook_core::wire::{self, ClientFrame, Frame};
 
+use audit::Audit;
 use client::{Client, Upward};
+use grants::Ledger;
 use rng::Rng;
 use settings::{Kind, Settings};
 use store::Store;
@@ -36,6 +42,12 @@ struct Socket {
     /// The client still holds this end.
     connected: bool,
     opened: bool,
+    /// What the room has been told that its person may do.
+    granted: Option<Role>,
+    /// Counts how often that has changed.
+    stay: u32,
+    /// The last ephemeral message of its client that was passed on.
+    whispers: u32,
     up: VecDeque<(Upward, u64)>,
     down: VecDeque<Frame>,
     /// Nothing gets through for now, in this direction.
@@ -54,6 +66,8 @@ pub(crate) struct World {
     now: u64,
     room: Option<Room>,
     store: Store,
+    ledger: Ledger,
+    audit: Audit,
     clients: Vec<Client>,
     sockets: BTreeMap<SocketId, Socket>,
     next_socket: u64,
@@ -108,6 +122,8 @@ impl World {
             now: 1_000_000,
             room: None,
             store: Store::default(),
+            ledger: Ledger::default(),
+            audit: Audit::default(),
             clients,
             sockets: BTreeMap::new(),
             next_socket: 1,
@@ -153,14 +169,15 @@ impl World {
 
     fn possible(&self, with_faults: bool) -> Vec<(Step, u64)> {
         let mut steps = Vec::new();
+        let full = self.room.as_ref().is_some_and(Room::is_full);
         for (id, socket) in &self.sockets {
-            if !socket.up.is_empty() && !socket.up_stalls {
+            if !socket.up.is_empty() && !socket.up_stalls && !full {
                 steps.push((Step::Up(*id), 8));
             }
             if !socket.down.is_empty() && !socket.down_stalls {
                 steps.push((Step::Down(*id), 8));
             }
-            if !socket.connected {
+            if !socket.connected && !full {
                 steps.push((Step::Gone(*id), 2));
             }
         }
@@ -173,6 +190,10 @@ impl World {
         }
         if self.store.jobs() > 0 {
             steps.push((Step::Store, 12));
+        }
+        if full && !with_faults {
+            // The store is tried again after a while.
+            steps.push((Step::Time, 4));
         }
         if with_faults {
             steps.push((Step::Edit, 10));
@@ -193,6 +214,9 @@ impl World {
         }
         if self.settings.quirks && self.clients[index].extended {
             self.move_cursor(index);
+        }
+        if self.settings.quirks && self.rng.percent(20) {
+            self.whisper(index);
         }
     }
 
@@ -215,6 +239,9 @@ impl World {
             client: index,
             connected: true,
             opened: false,
+            granted: None,
+            stay: 0,
+            whispers: 0,
             up: VecDeque::from([(first, 0)]),
             down: VecDeque::new(),
             up_stalls: false,
@@ -243,11 +270,11 @@ impl World {
         let client = &mut self.clients[socket.client];
         let heard = Message::decode(&data).expect("what automerge wrote");
         socket.watch.heard(&heard, read, &mut client.doc);
-        let (peer, member, extended) = (client.peer.clone(), client.member.clone(), client.extended);
+        let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
         let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
-            self.note_overtaking(id);
+            socket.granted = client.grant;
             self.feed(Input::Open {
                 socket: id,
                 peer,
@@ -255,11 +282,7 @@ impl World {
                 extended,
             });
         }
-        self.feed(Input::Sync {
-            socket: id,
-            request,
-            message,
-        });
+        self.hears_sync(id, request, message);
     }
 
     /// One frame reaches a client.
@@ -267,10 +290,12 @@ impl World {
         let socket = self.sockets.get_mut(&id).expect("a socket");
         let frame = socket.down.pop_front().expect("a frame");
         let client = &mut self.clients[socket.client];
-        if let Frame::Plain(bytes) = &frame {
-            client.people.hear(bytes);
+        match &frame {
+            Frame::Plain(bytes) => client.people.hear(bytes),
+            Frame::Addressed(_) if is_unavailable(&frame, client) => client.hears_unavailable(),
+            Frame::Addressed(_) => {}
         }
-        let Some(message) = sync_message(frame, client) else {
+        let Some(message) = sync_message(&frame, client) else {
             return;
         };
         socket.read += 1;
@@ -292,79 +317,9 @@ impl World {
             self.now = self.now.max(at);
             self.feed(Input::Wake);
             wakes += 1;
-            assert!(wakes <= 50 + ms / 10, "woken {wakes} times in {ms} ms");
+            assert!(wakes <= 50 + ms / 10, "R3: woken {wakes} times in {ms} ms");
         }
         self.now = target;
-    }
-
-    fn feed(&mut self, input: Input) {
-        if self.room.is_none() {
-            let loaded = self.store.load();
-            let room = Room::new(self.document, Arc::clone(&self.config), loaded, self.now);
-            self.room = Some(room.expect("what is stored can be read back"));
-        }
-        let Some(room) = &mut self.room else { return };
-        let effects: Vec<_> = room.step(self.now, input).collect();
-        for effect in effects {
-            self.perform(effect);
-        }
-        if self.room.as_ref().is_some_and(|room| room.may_unload(self.now)) {
-            self.store.forget_questions();
-            self.story.unloads += 1;
-            self.room = None;
-        }
-    }
-
-    fn perform(&mut self, effect: Effect) {
-        self.say(|| format!("    {}", short(&format!("{effect:?}"))));
-        match effect {
-            Effect::Send(socket, frame) => self.send(socket, frame),
-            Effect::Refused { socket, rule } => self.refused(socket, rule),
-            Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
-            Effect::Close(_, why) => panic!("a socket is closed: {}", why.reason()),
-            effect => {
-                self.count(&effect);
-                self.store.ask(effect);
-            }
-        }
-    }
-
-    fn refused(&mut self, socket: SocketId, rule: &str) {
-        self.story.refusals += 1;
-        let socket = self.sockets.get_mut(&socket).expect("a socket");
-        let kind = self.clients[socket.client].kind;
-        assert!(kind == Kind::Forger, "R4: a sound change was refused ({rule})");
-        socket.watch.refused = true;
-    }
-
-    fn count(&mut self, effect: &Effect) {
-        match effect {
-            Effect::Recall { retained, .. } => {
-                self.story.recalls += 1;
-                self.story.retained_read += usize::from(*retained);
-            }
-            Effect::ReadArchive => self.story.archives_read += 1,
-            Effect::Expand { .. } => self.story.expansions += 1,
-            _ => {}
-        }
-    }
-
-    fn send(&mut self, id: SocketId, frame: Frame) {
-        let socket = self
-            .sockets
-            .get_mut(&id)
-            .expect("frames go to sockets that have not left");
-        let client = &self.clients[socket.client];
-        if let Some(message) = sync_message(frame.clone(), client) {
-            self.story.messages_down += 1;
-            self.story.fingerprint = fingerprint(self.story.fingerprint, &message.clone().encode());
-            socket
-                .watch
-                .sends(&message, client.kind, &self.store, self.now, &self.config.timing);
-        }
-        if socket.connected {
-            socket.down.push_back(frame);
-        }
     }
 
     fn say(&self, line: impl FnOnce() -> String) {
@@ -387,13 +342,25 @@ fn begin(clients: &mut [Client], settings: &Settings) {
 }
 
 /// The sync message in a frame; `None`: it is another frame.
-fn sync_message(frame: Frame, client: &Client) -> Option<Message> {
-    let Frame::Addressed(_) = frame else { return None };
-    let bytes: Bytes = frame.for_target(&wire::target_suffix(&client.peer));
-    match wire::decode(&bytes).expect("the server's frames are frames") {
+fn sync_message(frame: &Frame, client: &Client) -> Option<Message> {
+    match addressed(frame, client)? {
         ClientFrame::Sync { data, .. } => Some(Message::decode(&data).expect("the server's messages are messages")),
         _ => None,
     }
+}
+
+fn is_unavailable(frame: &Frame, client: &Client) -> bool {
+    matches!(addressed(frame, client), Some(ClientFrame::Unavailable))
+}
+
+fn is_ephemeral(frame: &Frame, client: &Client) -> bool {
+    matches!(addressed(frame, client), Some(ClientFrame::Ephemeral(_)))
+}
+
+fn addressed(frame: &Frame, client: &Client) -> Option<ClientFrame> {
+    let Frame::Addressed(_) = frame else { return None };
+    let bytes: Bytes = frame.clone().for_target(&wire::target_suffix(&client.peer));
+    Some(wire::decode(&bytes).expect("the server's frames are frames"))
 }
 
 /// FNV-1a.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fieldbook_core::id::SocketId;
-use fieldbook_core::room::Input;
+use fieldbook_core::room::{Input, Room};
+use fieldbook_core::wire::Ephemeral;
 use minicbor::Decoder;
 
 use super::World;
@@ -93,26 +93,51 @@ impl World {
         let Some(id) = self.clients[index].socket.filter(|id| self.sockets[id].opened) else {
             return;
         };
-        if self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty()) {
+        let takes_it = |room: &Room| !room.stored_heads().is_empty() && !room.is_full();
+        if self.sockets[&id].granted.is_none() || !self.room.as_ref().is_some_and(takes_it) {
             return;
         }
-        let data = Bytes::from(vec![self.rng.next() as u8; 3]);
-        self.clients[index].cursor = Some(data.clone());
+        let size = self.rng.pick(&[3, 3, 3, 9]);
+        let data = Bytes::from(vec![self.rng.next() as u8; size]);
+        if size <= self.config.limits.presence_bytes {
+            self.clients[index].cursor = Some(data.clone());
+        }
         self.feed(Input::Presence { socket: id, data });
     }
-
-    /// Does this socket open after a newer one of its client, or before there is a document that could welcome the older
-    /// one first?
-    pub(super) fn note_overtaking(&mut self, id: SocketId) {
-        let client = self.sockets[&id].client;
-        let no_document = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
+    /// A device says something that is not stored: all the others who may read hear it, once (E1).
+    pub(super) fn whisper(&mut self, index: usize) {
+        let Some(id) = self.clients[index].socket.filter(|id| self.sockets[id].opened) else {
+            return;
+        };
+        let takes_it = |room: &Room| !room.stored_heads().is_empty() && !room.is_full();
+        if !self.room.as_ref().is_some_and(takes_it) {
+            return;
+        }
+        let repeats = self.clients[index].whispers > 0 && self.rng.percent(20);
+        self.clients[index].whispers += u32::from(!repeats);
+        let data = vec![0; self.rng.pick(&[3, 3, 20])];
+        let is_heard = self.sockets[&id].granted.is_some()
+            && data.len() <= self.config.limits.ephemeral_bytes
+            && self.sockets[&id].whispers < self.clients[index].whispers;
+        if is_heard && let Some(socket) = self.sockets.get_mut(&id) {
+            socket.whispers = self.clients[index].whispers;
+        }
+        let too_large = data.len() > self.config.limits.ephemeral_bytes;
+        let message = Ephemeral {
+            sender: self.clients[index].peer.clone(),
+            document: self.document,
+            session: "session".to_owned(),
+            count: self.clients[index].whispers,
+            data: data.into(),
+        };
+        self.feed(Input::Ephemeral { socket: id, message });
         let others = self
             .sockets
             .iter()
-            .filter(|(_, socket)| socket.client == client && socket.opened);
-        let overtaken = others
-            .filter(|(other, _)| **other != id)
-            .any(|(other, _)| *other > id || no_document);
-        self.clients[client].overtaken |= overtaken;
+            .filter(|(other, socket)| is_heard && **other != id && socket.opened && socket.granted.is_some());
+        let others: Vec<_> = others.map(|(other, _)| *other).collect();
+        let heard = &self.audit.whispered_to;
+        assert!(!too_large || heard.is_empty(), "R6: an ephemeral message is too large");
+        assert_eq!(*heard, others, "E1: who hears an ephemeral message");
     }
 }

@@ -34,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) burst: u64,
     /// Some clients send what stock ones do not (but may), and all move their cursors.
     pub(crate) quirks: bool,
+    /// How often somebody gets another role, or is removed, or comes back.
+    pub(crate) regrants: u64,
+    /// Little of anything may be held.
+    pub(crate) small: bool,
     pub(crate) room: RoomConfig,
 }
 
@@ -52,6 +56,8 @@ impl Settings {
         let mut often = |most: u64| if calm { 0 } else { rng.between(0, most) };
         let (cuts, crashes, restarts, store_fails) = (often(6), often(2), often(2), often(3));
         let exoduses = if calm { 0 } else { rng.pick(&[0, 1, 2, 8]) };
+        let regrants = if calm { 0 } else { rng.pick(&[0, 0, 1, 3]) };
+        let small = rng.percent(25);
         Self {
             kinds,
             creators: if rng.percent(25) { 2 } else { 1 },
@@ -63,10 +69,25 @@ impl Settings {
             exoduses,
             store_fails,
             burst: rng.pick(&[1, 1, 2, 5]),
-            // Not drawn: the lives of the other seeds stay what they were.
             quirks: seed.is_multiple_of(3),
-            room: room_config(rng),
+            regrants,
+            small,
+            room: RoomConfig {
+                limits: if small { small_limits() } else { Limits::default() },
+                ..room_config(rng)
+            },
         }
+    }
+}
+
+fn small_limits() -> Limits {
+    Limits {
+        orphans: 3,
+        orphan_bytes: 2 << 10,
+        unsaved_bytes: 1 << 10,
+        ephemeral_bytes: 16,
+        presence_bytes: 8,
+        ..Limits::default()
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct Store {
     /// Nothing can be written, and reading fails at times.
     pub(crate) failing: bool,
     pub(crate) reads_failed: bool,
+    pub(crate) expansions_failed: bool,
+    /// Heads that somebody was told: what leads to them is durable.
+    pub(crate) told: HashSet<ChangeHash>,
     /// Everything that was ever committed, in order: what the checks compare with.
     pub(crate) log: Vec<Change>,
     pub(crate) committed: HashSet<ChangeHash>,
@@ -39,6 +42,10 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn ask(&mut self, effect: Effect) {
         self.jobs.push(Job::Asked(effect));
+    }
+
+    pub(crate) fn has_archive(&self) -> bool {
+        self.archive.is_some()
     }
 
     pub(crate) fn jobs(&self) -> usize {
@@ -76,9 +83,23 @@ impl Store {
             if let Job::Asked(effect) = job
                 && rng.percent(50)
             {
-                self.perform(effect, rng);
+                match effect {
+                    Effect::Append {
+                        new,
+                        first_position,
+                        changes,
+                    } => self.append_part(new.map(|(workspace, _)| workspace), first_position, changes, rng),
+                    effect => drop(self.perform(effect, rng)),
+                }
             }
         }
+    }
+
+    /// Somebody else wrote what the room is about to write: that is not done. `false`: it is not about to.
+    pub(crate) fn refuse_append(&mut self) -> bool {
+        let append = |job: &Job| matches!(job, Job::Asked(Effect::Append { .. }));
+        let at = self.jobs.iter().position(append);
+        at.map(|at| self.jobs.swap_remove(at)).is_some()
     }
 
     pub(crate) fn load(&self) -> Option<Loaded> {
@@ -119,12 +140,12 @@ impl Store {
                 first_position,
                 changes,
             } => {
-                if !fails || rng.percent(30) {
-                    let up_to = self.append(new.map(|(workspace, _)| workspace), first_position, changes);
-                    if !fails {
-                        return Input::Stored { up_to };
-                    }
+                let new = new.map(|(workspace, _)| workspace);
+                if !fails {
+                    let up_to = self.append(new, first_position, changes);
+                    return Input::Stored { up_to };
                 }
+                self.append_part(new, first_position, changes, rng);
                 Input::StoreFailed { conflict: false }
             }
             Effect::ReadArchive => {
@@ -153,7 +174,12 @@ impl Store {
             }
             Effect::Expand { socket, chunks } => Input::Expanded {
                 socket,
-                changes: Ok(expand(&chunks)),
+                changes: if self.failing && rng.percent(50) {
+                    self.expansions_failed = true;
+                    Err("the worker was stopped".to_owned())
+                } else {
+                    expand(&chunks)
+                },
             },
             Effect::Compact(plan) => Input::Compacted {
                 archive: if fails { None } else { Some(self.compact(plan)) },
@@ -163,6 +189,14 @@ impl Store {
                 failed: fails,
             },
             other => panic!("not for the store: {other:?}"),
+        }
+    }
+
+    /// The write is torn: some of the changes are there, perhaps all or none; nobody hears of it.
+    fn append_part(&mut self, new: Option<WorkspaceId>, first: u64, mut changes: Vec<Bytes>, rng: &mut Rng) {
+        changes.truncate(rng.below(changes.len() + 1));
+        if !changes.is_empty() {
+            self.append(new, first, changes);
         }
     }
 
@@ -300,11 +334,12 @@ pub(crate) fn heads_of(log: &[Change]) -> Vec<ChangeHash> {
     heads
 }
 
-fn expand(chunks: &[Bytes]) -> Vec<Bytes> {
-    let document = Automerge::load(&chunks.concat()).expect("a client's document loads");
+/// What a worker makes of document chunks.
+pub(crate) fn expand(chunks: &[Bytes]) -> Result<Vec<Bytes>, String> {
+    let document = Automerge::load(&chunks.concat()).map_err(|error| error.to_string())?;
     let changes = document.get_changes(&[]);
-    changes
+    Ok(changes
         .iter()
         .map(|change| Bytes::copy_from_slice(change.raw_bytes()))
-        .collect()
+        .collect())
 }

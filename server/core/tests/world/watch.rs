@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use automerge::sync::{Have, Message, MessageFlags};
 use automerge::{Automerge, ChangeHash, ReadDoc};
 use bytes::Bytes;
+use fieldbook_core::access::Role;
 use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::limits::{Limits, Timing};
 
-use super::settings::Kind;
 use super::store::Store;
 
 struct InFlight {
@@ -53,11 +53,27 @@ impl Watch {
         self.may_begin |= begins || resets || message.have == [Have::default()];
     }
 
-    /// The server sends a message.
-    pub(crate) fn sends(&mut self, message: &Message, kind: Kind, store: &Store, now: u64, timing: &Timing) {
+    /// What the person may do changes.
+    pub(crate) fn granted(&mut self, before: Option<Role>, after: Option<Role>) {
+        if before.is_none() || after.is_none() {
+            // It ends, or begins, with nothing.
+            let sent = self.sent;
+            *self = Self::default();
+            (self.sent, self.may_begin) = (sent, true);
+        } else if !self.refused && writes(before) != writes(after) {
+            self.said_read_only = false;
+        }
+    }
+
+    /// The client has been answered, and goes on from there.
+    pub(crate) fn is_live(&self) -> bool {
+        self.sent > 0 && !self.may_begin
+    }
+
+    /// The server sends a message to somebody who has this role.
+    pub(crate) fn sends(&mut self, message: &Message, role: Option<Role>, store: &Store, now: u64, timing: &Timing) {
         self.sent += 1;
-        assert!(kind != Kind::Stranger, "R5: a stranger is told of the document");
-        self.check_header(message, kind, store);
+        self.check_header(message, role, store);
         let hashes = hashes_in(message, store);
         if hashes.is_empty() && message.changes.is_empty() {
             return;
@@ -85,7 +101,7 @@ impl Watch {
         });
     }
 
-    fn check_header(&mut self, message: &Message, kind: Kind, store: &Store) {
+    fn check_header(&mut self, message: &Message, role: Option<Role>, store: &Store) {
         for head in &message.heads {
             assert!(
                 store.committed.contains(head),
@@ -101,13 +117,17 @@ impl Watch {
             .flags
             .as_ref()
             .is_some_and(|f| f.contains(MessageFlags::READ_ONLY));
-        let first = (kind == Kind::Viewer || self.refused) && !self.said_read_only;
+        let first = (!writes(role) || self.refused) && !self.said_read_only;
         assert_eq!(
             read_only, first,
             "S7: READ_ONLY is said once, to those who may not write"
         );
         self.said_read_only |= read_only;
     }
+}
+
+pub(crate) fn writes(role: Option<Role>) -> bool {
+    role.is_some_and(Role::may_write)
 }
 
 /// The changes that a message carries; of an archive, none (it is compared as a whole).

@@ -1,0 +1,149 @@
+//! Who may do what, while it changes: R5 for each change that is stored.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+use fieldbook_core::access::Role;
+use fieldbook_core::change::{Change, Chunk, split};
+use fieldbook_core::id::SocketId;
+use fieldbook_core::limits::Limits;
+use fieldbook_core::message::SyncMessage;
+use fieldbook_core::room::Input;
+
+use super::World;
+use super::settings::Kind;
+use super::store::expand;
+use super::watch::writes;
+
+/// One socket, in the time between two changes of what its person may do.
+type Stay = (SocketId, u32);
+
+/// Who has brought what, and who could write when it was admitted.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    brought: HashMap<ChangeHash, HashSet<Stay>>,
+    /// Of each position, those who could write when it was admitted.
+    writers: Vec<Rc<[Stay]>>,
+}
+
+impl Ledger {
+    /// Somebody who may write sends this.
+    pub(crate) fn brings(&mut self, stay: Stay, message: &SyncMessage) {
+        for chunk in message
+            .changes
+            .iter()
+            .flat_map(|blob| split(blob).into_iter().flatten())
+        {
+            let changes = match chunk {
+                Chunk::Document(bytes) => expand(&[bytes]).unwrap_or_default(),
+                Chunk::Change(bytes) => vec![bytes],
+            };
+            for hash in changes.into_iter().filter_map(name) {
+                self.brought.entry(hash).or_default().insert(stay);
+            }
+        }
+    }
+
+    /// A room is loaded: what it had admitted beyond this is forgotten.
+    pub(crate) fn begins_at(&mut self, position: u64) {
+        self.writers.truncate(position as usize);
+    }
+
+    /// The room has admitted changes up to this position.
+    pub(crate) fn admits(&mut self, up_to: u64, writers: impl FnOnce() -> Vec<Stay>) {
+        if self.writers.len() < up_to as usize {
+            let writers = Rc::from(writers());
+            self.writers.resize(up_to as usize, writers);
+        }
+    }
+
+    /// Each was brought by somebody who could write from then until it was admitted.
+    pub(crate) fn check(&self, log: &[Change]) {
+        for (change, writers) in log.iter().zip(&self.writers) {
+            let brought = self.brought.get(&change.hash);
+            let allowed = brought.is_some_and(|stays| writers.iter().any(|stay| stays.contains(stay)));
+            assert!(
+                allowed,
+                "R5: a change is stored of somebody who might not write when it was admitted"
+            );
+        }
+    }
+}
+
+fn name(chunk: Bytes) -> Option<ChangeHash> {
+    Change::parse(chunk, &Limits::default()).ok().map(|change| change.hash)
+}
+
+impl World {
+    /// Somebody gets another role, or is removed, or comes back.
+    pub(super) fn regrant_somebody(&mut self) {
+        let index = self.rng.below(self.clients.len());
+        let roles = [
+            None,
+            Some(Role::Viewer),
+            Some(Role::Editor),
+            Some(Role::Editor),
+            Some(Role::Owner),
+        ];
+        let grant = self.rng.pick(&roles);
+        self.regrant(index, grant);
+    }
+
+    pub(super) fn regrant(&mut self, index: usize, grant: Option<Role>) {
+        if self.clients[index].kind == Kind::Stranger {
+            return;
+        }
+        self.say(|| format!("    {index} is now {grant:?}"));
+        self.clients[index].grant = grant;
+        let theirs: Vec<_> = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.client == index && socket.opened)
+            .map(|(id, _)| *id)
+            .collect();
+        let absent = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
+        for id in theirs {
+            self.wait_for_room();
+            let member = self.clients[index].member();
+            let Some(socket) = self.sockets.get_mut(&id) else {
+                continue;
+            };
+            let before = std::mem::replace(&mut socket.granted, grant);
+            socket.watch.granted(before, grant);
+            socket.stay += u32::from(writes(before) != writes(grant));
+            if grant.is_none() {
+                socket.whispers = 0;
+            }
+            let nobody = grant.is_none() && self.rng.percent(50);
+            self.feed(Input::Member {
+                socket: id,
+                member: (!nobody).then_some(member),
+            });
+            if absent {
+                // Who was told that there is no document, and is bringing it, begins anew.
+                self.cut(id);
+            }
+        }
+    }
+
+    /// Before the end, most of those who were removed may come back.
+    pub(super) fn let_back_in(&mut self) {
+        for index in 0..self.clients.len() {
+            if !self.clients[index].may_read() && self.rng.percent(70) {
+                let grant = self.rng.pick(&[Some(Role::Viewer), Some(Role::Editor)]);
+                self.regrant(index, grant);
+            }
+        }
+    }
+
+    /// Those who may write at this moment.
+    pub(super) fn writers(&self) -> Vec<Stay> {
+        let open = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.opened && writes(socket.granted));
+        open.map(|(id, socket)| (*id, socket.stay)).collect()
+    }
+}
