@@ -189,7 +189,7 @@ impl Room {
     #[must_use]
     pub fn load(&self, input: &Input) -> Load {
         match input {
-            Input::Sync { message, .. } => Load::of(&message.changes),
+            Input::Sync { message, .. } => Load::of_message(message),
             Input::Recalled { socket, retained, .. } => Load::of(retained) + self.held(*socket),
             Input::Expanded { socket, changes } => {
                 Load::of(changes.as_deref().unwrap_or_default()) + self.held(*socket)
@@ -200,8 +200,20 @@ impl Room {
     }
 
     fn held(&self, socket: SocketId) -> Load {
-        let held = self.sessions.get(&socket).into_iter().flat_map(|session| &session.held);
-        held.map(|message| Load::of(&message.changes)).sum()
+        let held = self
+            .sessions
+            .get(&socket)
+            .into_iter()
+            .flat_map(|session| session.held.iter());
+        held.map(Load::of_message).sum()
+    }
+
+    /// Bytes that are kept of what this socket sent and nobody could use yet: messages that wait for the store or a
+    /// worker, and changes that wait for others.
+    #[must_use]
+    pub fn kept_of(&self, socket: SocketId) -> usize {
+        let held = self.sessions.get(&socket).map_or(0, |session| session.held.weight());
+        held + self.orphans.bytes(socket)
     }
 
     /// When [`Input::Wake`] is next due.

@@ -1,6 +1,8 @@
 //! `GET /sync`: from the upgrade to the end of the connection.
 
 mod assembly;
+mod frames;
+mod memory;
 mod outbox;
 mod peers;
 mod rate;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix_web::body::BoxBody;
 use actix_web::{HttpRequest, HttpResponse, web};
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{PeerId, SocketId};
@@ -20,6 +23,8 @@ use crate::config::Config;
 use crate::room::Rooms;
 use crate::startup::State;
 
+use frames::Frames;
+pub use memory::{Charge, Memory};
 pub use outbox::Outbox;
 use peers::Peers;
 use users::Users;
@@ -77,23 +82,30 @@ pub async fn sync(
 ) -> Result<HttpResponse, actix_web::Error> {
     let identity = identify(&request, &state).await?;
     let place = state.sockets.users.enter(identity.user)?;
-    let (response, _, stream) = actix_ws::handle(&request, payload)?;
+    let mut handshake = actix_http::ws::handshake(request.head())?;
     let socket = state.sockets.next_id();
-    let (outbox, outgoing) = outbox::new(state.config.limits.outbox_bytes);
-    let (mut gone, leftovers) = (None, outbox.clone());
-    let response = response.map_body(|_, body| {
-        let (body, over) = outgoing.replace(body);
-        gone = Some(over);
-        body
-    });
+    let limits = &state.config.limits;
+    let (outbox, mut outgoing) = outbox::new(limits, &place.share.memory);
+    let [reads_no_more, mut gone] = outgoing.listeners();
+    let frames = Frames::new(payload, reads_no_more, limits.frame_bytes);
+    let response = handshake.message_body(BoxBody::new(outgoing))?;
+    let leftovers = outbox.clone();
     let under_way = state.in_flight.enter();
     actix_web::rt::spawn(async move {
-        reader::Reader::new(socket, &identity, Arc::clone(&place.share), outbox, state.into_inner())
-            .run(stream)
+        let share = Arc::clone(&place.share);
+        let rest = reader::Reader::new(socket, &identity, share, outbox, state.into_inner())
+            .run(frames)
             .await;
-        // Nobody reads any more: what is still on its way out gets a moment, no more.
-        let Some(mut gone) = gone else { return };
-        if tokio::time::timeout(outbox::LINGER, &mut gone).await.is_err() {
+        // What is still on its way out gets a moment, no more; what still comes in is not looked at. Boxed: it is for
+        // the end, and a task keeps room for it from the start.
+        let end = Box::pin(async {
+            tokio::select! {
+                _ = &mut gone => return,
+                () = rest.discard() => {}
+            }
+            let _ = (&mut gone).await;
+        });
+        if tokio::time::timeout(outbox::LINGER, end).await.is_err() {
             leftovers.discard();
             drop(under_way);
             // A write that is under way cannot be taken back. Until the system gives up on it, the connection counts.
@@ -101,7 +113,7 @@ pub async fn sync(
         }
         drop(place);
     });
-    Ok(response)
+    Ok(response.into())
 }
 
 fn member(identity: &Identity) -> Member {

@@ -120,6 +120,17 @@ impl Load {
     }
 }
 
+impl Load {
+    /// Of a message: its changes, and the hashes that are looked up.
+    #[must_use]
+    pub fn of_message(message: &SyncMessage) -> Self {
+        let hashes = message.heads.len() + message.need.len() + message.last_sync.len();
+        let mut load = Self::of(&message.changes);
+        load.bytes += hashes * size_of::<ChangeHash>();
+        load
+    }
+}
+
 impl std::ops::Add for Load {
     type Output = Self;
 
@@ -185,6 +196,8 @@ pub enum Effect {
         /// The rule's name.
         rule: &'static str,
     },
+    /// A frame for a socket's outbox that may be dropped if much waits there.
+    Offer(SocketId, Frame),
     /// Close a socket.
     Close(SocketId, Closing),
 }
@@ -196,6 +209,8 @@ pub enum Closing {
     NotAutomerge,
     /// More waits to be read than is allowed.
     TooMuchHeld,
+    /// It begins again and again.
+    TooManyResets,
     /// The store could not be read.
     CannotRead,
     /// Somebody else wrote to the store: the room must be loaded again.
@@ -208,7 +223,7 @@ impl Closing {
     pub fn code(self) -> u16 {
         match self {
             Self::NotAutomerge => 1007,
-            Self::TooMuchHeld | Self::CannotRead => 1013,
+            Self::TooMuchHeld | Self::TooManyResets | Self::CannotRead => 1013,
             Self::StoreMovedOn => 1012,
         }
     }
@@ -219,6 +234,7 @@ impl Closing {
         match self {
             Self::NotAutomerge => "a sync message carries bytes that are no automerge chunk of an accepted type",
             Self::TooMuchHeld => "too much of this session waits to be read; connect again and send less at once",
+            Self::TooManyResets => "this session began again more often than limits.resets_per_minute allows",
             Self::CannotRead => "the document cannot be read now; connect again in a moment",
             Self::StoreMovedOn => "the document is being loaded again; connect again",
         }

@@ -244,7 +244,7 @@ impl World {
         let heard = Message::decode(&data).expect("what automerge wrote");
         socket.watch.heard(&heard, read, &mut client.doc);
         let (peer, member, extended) = (client.peer.clone(), client.member.clone(), client.extended);
-        let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
+        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
             self.note_overtaking(id);
@@ -318,7 +318,7 @@ impl World {
     fn perform(&mut self, effect: Effect) {
         self.say(|| format!("    {}", short(&format!("{effect:?}"))));
         match effect {
-            Effect::Send(socket, frame) => self.send(socket, frame),
+            Effect::Send(socket, frame) | Effect::Offer(socket, frame) => self.send(socket, frame),
             Effect::Refused { socket, rule } => self.refused(socket, rule),
             Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
             Effect::Close(_, why) => panic!("a socket is closed: {}", why.reason()),
