@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fieldbook_harness::socket::addressed;
 use fieldbook_harness::{Arrival, Join, PATIENCE, RawSocket, TestServer, TestUser, Value, new_document_id};
 use fieldbook_sync_tests::{Bystanders, forge, peak_memory_mb};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -275,11 +276,18 @@ async fn when_the_memory_is_full_what_nobody_has_open_is_put_away() {
         .set("limits.documents_in_memory", 3)
         .set("sync.unload_ms", 600_000);
     let server = settings.start().await;
-    for _ in 0..6 {
+    for _ in 0..2 {
         let mut ann = server.user("ann").connect().await;
         let document = ann.create().await;
         ann.saved(&document).await;
         ann.leave().await;
+    }
+    // Their titles have been read; nothing wakes them any more.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut ben = server.user("ben").connect().await;
+    for _ in 0..3 {
+        let document = ben.create().await;
+        ben.saved(&document).await;
     }
 }
 
@@ -296,4 +304,50 @@ async fn a_socket_has_so_many_documents_open() {
     let (code, reason) = socket.closed().await;
     assert_eq!(code, Some(1008), "{reason}");
     assert!(reason.contains("limits.documents_per_socket"), "{reason}");
+}
+
+#[tokio::test]
+async fn changes_that_wait_for_others_are_in_their_senders_budget() {
+    const EACH: u64 = 200;
+    let settings = TestServer::setup().set("limits.user_bytes", 300_000);
+    let mut server = settings.start().await;
+    let mut bystanders = Bystanders::of(&server).await;
+    let mallory = server.user("mallory");
+    let mut sockets = Vec::new();
+    for number in 0..10 {
+        let orphans: Vec<_> = (0..EACH).map(|n| forge::orphan(number * EACH + n)).collect();
+        let heads = orphans.iter().map(automerge::Change::hash).collect();
+        let chunks = orphans.iter().map(|change| change.raw_bytes().to_vec()).collect();
+        let name = format!("mallory-{number}");
+        let mut socket = mallory.raw().await;
+        socket.send(&Join::with_peer_id(&name).frame()).await;
+        let frame = addressed("sync", &name, "server").with("documentId", new_document_id());
+        let data = forge::message(heads, chunks);
+        socket.send(&frame.with("data", data)).await;
+        let mut answer = socket.next().await;
+        // When the budget is used up, it is instead of this that one hears so.
+        if matches!(&answer, Arrival::Frame(frame) if frame.kind() == "peer") {
+            answer = socket.next().await;
+        }
+        match answer {
+            Arrival::Frame(_) => sockets.push(socket),
+            Arrival::Closed(code, reason) => {
+                assert_eq!(code, Some(1013), "{reason}");
+                assert!(reason.contains("limits.user_bytes"), "{reason}");
+                break;
+            }
+        }
+    }
+    assert!(
+        (2..5).contains(&sockets.len()),
+        "{} were within the budget",
+        sockets.len()
+    );
+    // What was kept is forgotten with the sessions.
+    drop(sockets);
+    let mut again = mallory.connect().await;
+    let document = again.create().await;
+    again.saved(&document).await;
+    bystanders.type_on("changes that wait for others").await;
+    server.assert_alive();
 }
