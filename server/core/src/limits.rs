@@ -7,8 +7,15 @@ pub struct Limits {
     pub change_bytes: usize,
     /// Operations in one change. Above: refused.
     pub change_ops: u64,
-    /// Hashes in each list of a sync message. Above: the socket is closed.
+    /// Hashes in each list of a sync message; all `last_sync` together are one list. Above: the socket is closed.
     pub message_hashes: usize,
+    /// Changes in a sync message. Above: the socket is closed.
+    pub message_changes: usize,
+    /// Hashes that a client says it has, and that are looked up in the archive, for one message. Above: none is, and
+    /// the client is sent everything.
+    pub message_lookups: usize,
+    /// How often a session may begin again in a minute. Above: the socket is closed.
+    pub resets_per_minute: u32,
     /// Changes of one session that wait for others. Above: the oldest are dropped and asked for again.
     pub orphans: usize,
     /// Their bytes. Above: the same.
@@ -27,6 +34,9 @@ impl Default for Limits {
             change_bytes: 16 << 20,
             change_ops: 2_000_000,
             message_hashes: 10_000,
+            message_changes: 500_000,
+            message_lookups: 1_000,
+            resets_per_minute: 60,
             orphans: 10_000,
             orphan_bytes: 16 << 20,
             unsaved_bytes: 64 << 20,

@@ -5,6 +5,7 @@
 use automerge::ChangeHash;
 use bytes::Bytes;
 
+use crate::limits::Limits;
 use crate::reader::{ReadError, Reader, write_hashes, write_unsigned};
 
 const V1: u8 = 0x42;
@@ -23,6 +24,9 @@ pub mod flags {
 /// `have` entries in one message at most; stock clients send one.
 pub const MAX_HAVE: u64 = 64;
 
+/// A chunk has magic bytes, a checksum, a type and a length; its body may be empty.
+const SHORTEST_CHUNK: usize = 4 + 4 + 1 + 1;
+
 /// Why a message could not be read. The socket is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
@@ -32,6 +36,12 @@ pub enum MessageError {
     /// A list or a number is broken.
     #[error("the sync message cannot be read: {0}")]
     Read(#[from] ReadError),
+    /// More than [`Limits::message_changes`].
+    #[error("the sync message carries more changes than limits.message_changes allows; send fewer at once")]
+    TooManyChanges,
+    /// A byte string among the changes is too short for any.
+    #[error("the sync message carries bytes that are shorter than an automerge chunk can be")]
+    NoChunk,
     /// There are bytes after its end.
     #[error("there are bytes after the sync message")]
     Trailing,
@@ -57,7 +67,8 @@ pub struct SyncMessage {
 impl SyncMessage {
     /// # Errors
     /// [`MessageError`].
-    pub fn decode(bytes: &Bytes, most_hashes: usize) -> Result<Self, MessageError> {
+    pub fn decode(bytes: &Bytes, limits: &Limits) -> Result<Self, MessageError> {
+        let most_hashes = limits.message_hashes;
         let mut reader = Reader::new(bytes);
         match reader.byte()? {
             V1 | V2 => {}
@@ -66,11 +77,7 @@ impl SyncMessage {
         let heads = reader.hashes(most_hashes)?;
         let need = reader.hashes(most_hashes)?;
         let (last_sync, empty_have) = read_have(&mut reader, most_hashes)?;
-        let count = reader.unsigned()?;
-        let mut changes = Vec::new();
-        for _ in 0..count {
-            changes.push(bytes.slice_ref(reader.prefixed()?));
-        }
+        let changes = read_changes(&mut reader, bytes, limits.message_changes)?;
         let flags = if reader.is_empty() {
             None
         } else {
@@ -87,6 +94,20 @@ impl SyncMessage {
             changes,
             flags,
         })
+    }
+
+    /// Lets go of the changes, and with them of the frame, when they are from somebody whose changes are not taken.
+    pub fn forget_changes(&mut self) {
+        self.empty_have &= self.changes.is_empty();
+        self.changes = Vec::new();
+    }
+
+    /// Bytes that it takes to keep, roughly.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let hashes = self.heads.len() + self.need.len() + self.last_sync.len();
+        let changes: usize = self.changes.iter().map(Bytes::len).sum();
+        size_of::<Self>() + hashes * size_of::<ChangeHash>() + self.changes.len() * size_of::<Bytes>() + changes
     }
 
     /// Does the client ask to begin again (rule S8)?
@@ -110,6 +131,32 @@ impl SyncMessage {
     }
 }
 
+/// Sets aside room for as many as the bytes can hold, whatever number they say.
+fn read_changes(reader: &mut Reader<'_>, frame: &Bytes, most: usize) -> Result<Vec<Bytes>, MessageError> {
+    let count = usize::try_from(reader.unsigned()?).map_err(|_| MessageError::TooManyChanges)?;
+    if count > most {
+        return Err(MessageError::TooManyChanges);
+    }
+    let fit = reader.rest().len() / (SHORTEST_CHUNK + 1);
+    let mut changes = Vec::with_capacity(count.min(fit));
+    for _ in 0..count {
+        let chunk = reader.prefixed()?;
+        if chunk.len() < SHORTEST_CHUNK {
+            return Err(MessageError::NoChunk);
+        }
+        changes.push(frame.slice_ref(chunk));
+    }
+    let used: usize = changes.iter().map(Bytes::len).sum();
+    if used < frame.len() / 2 {
+        // Who waits with a small change must not keep a large frame in memory.
+        changes
+            .iter_mut()
+            .for_each(|change| *change = Bytes::copy_from_slice(change));
+    }
+    Ok(changes)
+}
+
+/// What all `have` entries name together is bounded as one list.
 fn read_have(reader: &mut Reader<'_>, most: usize) -> Result<(Vec<ChangeHash>, bool), ReadError> {
     let count = reader.unsigned()?;
     if count > MAX_HAVE {
@@ -118,7 +165,7 @@ fn read_have(reader: &mut Reader<'_>, most: usize) -> Result<(Vec<ChangeHash>, b
     let mut last_sync = Vec::new();
     let mut filters = false;
     for _ in 0..count {
-        last_sync.extend(reader.hashes(most)?);
+        last_sync.extend(reader.hashes(most - last_sync.len())?);
         filters |= !reader.prefixed()?.is_empty();
     }
     let empty = count == 1 && last_sync.is_empty() && !filters;
@@ -199,8 +246,19 @@ mod tests {
 
     use super::*;
 
+    const CHUNK: [u8; SHORTEST_CHUNK] = [1; SHORTEST_CHUNK];
+
     fn hash(n: u8) -> ChangeHash {
         ChangeHash([n; 32])
+    }
+
+    fn decode(bytes: Vec<u8>) -> Result<SyncMessage, MessageError> {
+        let limits = Limits {
+            message_hashes: 10,
+            message_changes: 3,
+            ..Limits::default()
+        };
+        SyncMessage::decode(&bytes.into(), &limits)
     }
 
     #[test]
@@ -214,15 +272,15 @@ mod tests {
                 last_sync: vec![hash(4)],
                 bloom: BloomFilter::from_hashes([hash(9)].iter()),
             }],
-            changes: ChunkList::from(vec![vec![1, 2, 3], vec![]]),
+            changes: ChunkList::from(vec![CHUNK.to_vec(), vec![2; 20]]),
             flags: Some(bits),
             version: MessageVersion::V2,
         };
-        let read = SyncMessage::decode(&message.encode().into(), 10).unwrap();
+        let read = decode(message.encode()).unwrap();
         assert_eq!(read.heads, [hash(1), hash(2)]);
         assert_eq!(read.need, [hash(3)]);
         assert_eq!(read.last_sync, [hash(4)]);
-        assert_eq!(read.changes, [Bytes::from_static(&[1, 2, 3]), Bytes::new()]);
+        assert_eq!(read.changes, [Bytes::from_static(&CHUNK), vec![2; 20].into()]);
         assert!(read.is_read_only() && !read.is_reset());
     }
 
@@ -255,7 +313,7 @@ mod tests {
 
     #[test]
     fn lists_have_a_limit_and_garbage_an_error() {
-        let message = |bytes: &[u8]| SyncMessage::decode(&Bytes::copy_from_slice(bytes), 10);
+        let message = |bytes: &[u8]| decode(bytes.to_vec());
         assert_eq!(message(&[0x41]), Err(MessageError::Version(0x41)));
         assert_eq!(message(&[]), Err(MessageError::Read(ReadError::TooShort)));
         assert_eq!(message(&[0x42, 0x0b]), Err(MessageError::Read(ReadError::ListTooLong)));
@@ -264,12 +322,33 @@ mod tests {
             Err(MessageError::Read(ReadError::ListTooLong))
         );
         assert_eq!(
-            message(&[0x42, 0, 0, 0, 0xff, 0xff, 0x03]),
+            message(&[0x42, 0, 0, 0, 3]),
             Err(MessageError::Read(ReadError::TooShort))
+        );
+        assert_eq!(
+            message(&[0x42, 0, 0, 0, 0xff, 0xff, 0x03]),
+            Err(MessageError::TooManyChanges)
         );
         assert_eq!(message(&[0x42, 0, 0, 0, 0, 0, 9]), Err(MessageError::Trailing));
         // The filter that divides by zero where it is evaluated (S3: here it never is).
         assert!(message(&[0x42, 0, 0, 1, 0, 3, 1, 0, 7, 0]).is_ok());
+    }
+
+    #[test]
+    fn changes_are_bounded_in_number_and_each_is_long_enough_to_be_one() {
+        let with = |lengths: &[usize]| {
+            let mut bytes = vec![0x42, 0, 0, 0];
+            write_unsigned(&mut bytes, lengths.len() as u64);
+            for length in lengths {
+                write_unsigned(&mut bytes, *length as u64);
+                bytes.extend(vec![7; *length]);
+            }
+            decode(bytes).map(|message| message.changes.len())
+        };
+        assert_eq!(with(&[SHORTEST_CHUNK; 3]), Ok(3));
+        assert_eq!(with(&[SHORTEST_CHUNK; 4]), Err(MessageError::TooManyChanges));
+        assert_eq!(with(&[SHORTEST_CHUNK - 1]), Err(MessageError::NoChunk));
+        assert_eq!(with(&[SHORTEST_CHUNK, 0]), Err(MessageError::NoChunk));
     }
 
     #[test]
@@ -282,12 +361,8 @@ mod tests {
             flags: Some(MessageFlags::new()),
             version: MessageVersion::V1,
         };
-        assert!(
-            SyncMessage::decode(&message.clone().encode().into(), 10)
-                .unwrap()
-                .is_reset()
-        );
+        assert!(decode(message.clone().encode()).unwrap().is_reset());
         message.have[0].last_sync = vec![hash(1)];
-        assert!(!SyncMessage::decode(&message.encode().into(), 10).unwrap().is_reset());
+        assert!(!decode(message.encode()).unwrap().is_reset());
     }
 }

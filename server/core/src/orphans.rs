@@ -1,6 +1,7 @@
 //! Changes that wait for others. Each session's are bounded: one that offers too many loses its oldest.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use automerge::ChangeHash;
 
@@ -11,49 +12,94 @@ use crate::limits::Limits;
 struct Orphan {
     change: Change,
     socket: SocketId,
-    missing: usize,
+    /// What it still waits for.
+    missing: Vec<ChangeHash>,
 }
 
-/// The waiting changes of one document.
+/// The waiting changes of one document, by arrival.
 #[derive(Default)]
 pub struct Orphans {
-    /// By arrival.
-    waiting: BTreeMap<u64, Orphan>,
-    by_missing: HashMap<ChangeHash, Vec<u64>>,
+    waiting: HashMap<u64, Orphan>,
+    by_missing: HashMap<ChangeHash, BTreeSet<u64>>,
     held: HashMap<SocketId, Held>,
-    names: HashSet<(SocketId, ChangeHash)>,
     next: u64,
 }
 
-#[derive(Default, Clone, Copy)]
+/// Those of one session.
+#[derive(Default)]
 struct Held {
-    changes: usize,
+    ids: BTreeSet<u64>,
     bytes: usize,
+    names: HashSet<ChangeHash>,
+    /// What they wait for, and how many of them wait for it.
+    wanted: HashMap<ChangeHash, usize>,
+    /// What they wait for that is not among them.
+    missing: BTreeSet<ChangeHash>,
+}
+
+impl Held {
+    fn add(&mut self, id: u64, orphan: &Orphan) {
+        self.ids.insert(id);
+        self.bytes += weight(&orphan.change);
+        let name = orphan.change.hash;
+        self.names.insert(name);
+        self.missing.remove(&name);
+        for hash in &orphan.missing {
+            *self.wanted.entry(*hash).or_default() += 1;
+            if !self.names.contains(hash) {
+                self.missing.insert(*hash);
+            }
+        }
+    }
+
+    fn take(&mut self, id: u64, orphan: &Orphan) {
+        self.ids.remove(&id);
+        self.bytes -= weight(&orphan.change);
+        let name = orphan.change.hash;
+        self.names.remove(&name);
+        if self.wanted.contains_key(&name) {
+            self.missing.insert(name);
+        }
+        for hash in &orphan.missing {
+            self.has_come(hash);
+        }
+    }
+
+    /// One of them no longer waits for this.
+    fn has_come(&mut self, hash: &ChangeHash) {
+        if let Some(count) = self.wanted.get_mut(hash) {
+            *count -= 1;
+            if *count == 0 {
+                self.wanted.remove(hash);
+                self.missing.remove(hash);
+            }
+        }
+    }
 }
 
 impl Orphans {
     /// Keeps a change until all of `missing` have been given to [`Orphans::release`]. `true`: others of its session had to
     /// go for it (or it has gone itself).
     pub fn keep(&mut self, change: Change, missing: &[ChangeHash], socket: SocketId, limits: &Limits) -> bool {
-        if !self.names.insert((socket, change.hash)) {
+        let held = self.held.entry(socket).or_default();
+        if held.names.contains(&change.hash) {
             return false;
         }
         let id = self.next;
         self.next += 1;
-        let held = self.held.entry(socket).or_default();
-        held.changes += 1;
-        held.bytes += weight(&change);
-        for hash in missing {
-            self.by_missing.entry(*hash).or_default().push(id);
+        let mut missing = missing.to_vec();
+        missing.sort_unstable();
+        missing.dedup();
+        let orphan = Orphan {
+            change,
+            socket,
+            missing,
+        };
+        held.add(id, &orphan);
+        for hash in &orphan.missing {
+            self.by_missing.entry(*hash).or_default().insert(id);
         }
-        self.waiting.insert(
-            id,
-            Orphan {
-                change,
-                socket,
-                missing: missing.len(),
-            },
-        );
+        self.waiting.insert(id, orphan);
         self.shed(socket, limits)
     }
 
@@ -64,8 +110,11 @@ impl Orphans {
             let Some(orphan) = self.waiting.get_mut(&id) else {
                 continue;
             };
-            orphan.missing -= 1;
-            if orphan.missing == 0 {
+            orphan.missing.retain(|hash| hash != known);
+            if let Some(held) = self.held.get_mut(&orphan.socket) {
+                held.has_come(known);
+            }
+            if orphan.missing.is_empty() {
                 free.extend(self.remove(id));
             }
         }
@@ -74,48 +123,25 @@ impl Orphans {
 
     /// A session is over: what it brought and nobody could use is forgotten.
     pub fn forget(&mut self, socket: SocketId) {
-        let ids: Vec<_> = self
-            .waiting
-            .iter()
-            .filter(|(_, o)| o.socket == socket)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.remove(id);
+        while let Some(oldest) = self.oldest(socket) {
+            self.remove(oldest);
         }
-        self.held.remove(&socket);
-        self.by_missing
-            .retain(|_, ids| ids.iter().any(|id| self.waiting.contains_key(id)));
     }
 
     /// What a session's waiting changes wait for, at most `most` of it, sorted.
     #[must_use]
     pub fn missing(&self, socket: SocketId, most: usize) -> Vec<ChangeHash> {
-        if self.count(socket) == 0 {
-            return Vec::new();
-        }
-        let of_socket = |ids: &Vec<u64>| {
-            ids.iter()
-                .any(|id| self.waiting.get(id).is_some_and(|o| o.socket == socket))
-        };
-        let mut missing: Vec<_> = self
-            .by_missing
-            .iter()
-            .filter(|(hash, ids)| !self.names.contains(&(socket, **hash)) && of_socket(ids))
-            .map(|(hash, _)| *hash)
-            .take(most)
-            .collect();
-        missing.sort_unstable();
-        missing
+        let missing = self.held.get(&socket).into_iter().flat_map(|held| &held.missing);
+        missing.take(most).copied().collect()
     }
 
     /// How many changes of this session wait.
     #[must_use]
     pub fn count(&self, socket: SocketId) -> usize {
-        self.held.get(&socket).map_or(0, |held| held.changes)
+        self.held.get(&socket).map_or(0, |held| held.ids.len())
     }
 
-    /// Their bytes.
+    /// Bytes that they take, roughly.
     #[must_use]
     pub fn bytes(&self, socket: SocketId) -> usize {
         self.held.get(&socket).map_or(0, |held| held.bytes)
@@ -123,33 +149,43 @@ impl Orphans {
 
     fn shed(&mut self, socket: SocketId, limits: &Limits) -> bool {
         let mut shed = false;
-        while self
-            .held
-            .get(&socket)
-            .is_some_and(|h| h.changes > limits.orphans || h.bytes > limits.orphan_bytes)
-        {
-            let Some(oldest) = self.waiting.iter().find(|(_, o)| o.socket == socket).map(|(id, _)| *id) else {
-                break;
-            };
+        while self.count(socket) > limits.orphans || self.bytes(socket) > limits.orphan_bytes {
+            let Some(oldest) = self.oldest(socket) else { break };
             self.remove(oldest);
             shed = true;
         }
         shed
     }
 
+    fn oldest(&self, socket: SocketId) -> Option<u64> {
+        self.held.get(&socket)?.ids.first().copied()
+    }
+
     fn remove(&mut self, id: u64) -> Option<(SocketId, Change)> {
         let orphan = self.waiting.remove(&id)?;
-        self.names.remove(&(orphan.socket, orphan.change.hash));
-        if let Some(held) = self.held.get_mut(&orphan.socket) {
-            held.changes -= 1;
-            held.bytes -= weight(&orphan.change);
+        for hash in &orphan.missing {
+            if let Entry::Occupied(mut waiting) = self.by_missing.entry(*hash) {
+                waiting.get_mut().remove(&id);
+                if waiting.get().is_empty() {
+                    waiting.remove();
+                }
+            }
+        }
+        if let Entry::Occupied(mut held) = self.held.entry(orphan.socket) {
+            held.get_mut().take(id, &orphan);
+            if held.get().ids.is_empty() {
+                held.remove();
+            }
         }
         Some((orphan.socket, orphan.change))
     }
 }
 
+/// Bytes that one takes: its own, and its names in the tables above.
 fn weight(change: &Change) -> usize {
-    change.bytes.len() + change.deps.len() * 32
+    const TABLES: usize = 256;
+    const EACH_MISSING: usize = 256;
+    change.bytes.len() + TABLES + change.deps.len() * EACH_MISSING
 }
 
 #[cfg(test)]
@@ -199,7 +235,7 @@ mod tests {
     fn each_session_has_its_own_bound() {
         let limits = Limits {
             orphans: 3,
-            orphan_bytes: 250,
+            orphan_bytes: 2 * weight(&change(1)),
             ..Limits::default()
         };
         let mut orphans = Orphans::default();
@@ -210,5 +246,28 @@ mod tests {
         assert_eq!((orphans.count(ANN), orphans.count(BEN)), (2, 1));
         orphans.forget(ANN);
         assert_eq!(orphans.release(&hash(0)), [(BEN, change(100))]);
+    }
+
+    #[test]
+    fn what_is_shed_leaves_nothing_behind() {
+        let limits = Limits {
+            orphans: 3,
+            ..Limits::default()
+        };
+        let mut orphans = Orphans::default();
+        for n in 1..=100 {
+            orphans.keep(change(n), &[hash(100 + n), hash(n - 1)], ANN, &limits);
+        }
+        let held = &orphans.held[&ANN];
+        assert_eq!((orphans.waiting.len(), held.names.len(), held.ids.len()), (3, 3, 3));
+        assert_eq!((orphans.by_missing.len(), held.wanted.len()), (6, 6));
+        // The two younger wait for the one before them, too, which is there.
+        let expected = [hash(97), hash(198), hash(199), hash(200)];
+        assert_eq!(orphans.missing(ANN, 10), expected);
+        assert_eq!(orphans.bytes(ANN), 3 * weight(&change(1)));
+        assert!(orphans.release(&hash(98)).is_empty());
+        assert_eq!(orphans.release(&hash(199)).len(), 1);
+        orphans.forget(ANN);
+        assert!(orphans.waiting.is_empty() && orphans.by_missing.is_empty() && orphans.held.is_empty());
     }
 }

@@ -207,6 +207,14 @@ impl Room {
         self.effects.drain(..)
     }
 
+    /// Bytes that are kept of what this socket sent and nobody could use yet: messages that wait for the store, a
+    /// worker or their turn, and changes that wait for others.
+    #[must_use]
+    pub fn kept_of(&self, socket: SocketId) -> usize {
+        let held = self.sessions.get(&socket).map_or(0, |session| session.held.weight());
+        held + self.work_of(socket) + self.orphans.bytes(socket)
+    }
+
     /// When [`Input::Wake`] is next due.
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {

@@ -143,7 +143,9 @@ impl Scene {
     fn step(&mut self, input: Input) {
         for effect in self.room.step(self.now, input) {
             match effect {
-                Effect::Send(socket, frame) => self.outboxes.entry(socket).or_default().push(frame),
+                Effect::Send(socket, frame) | Effect::Offer(socket, frame) => {
+                    self.outboxes.entry(socket).or_default().push(frame)
+                }
                 other => self.asked.push_back(other),
             }
         }

@@ -44,6 +44,75 @@ pub struct Live {
     in_flight: VecDeque<InFlight>,
 }
 
+/// Messages in the order in which they are to be taken, and what they weigh.
+#[derive(Debug, Default)]
+pub struct Held {
+    messages: VecDeque<SyncMessage>,
+    weight: usize,
+}
+
+impl Held {
+    /// One more, behind all others.
+    pub fn push(&mut self, message: SyncMessage) {
+        self.weight += message.weight();
+        self.messages.push_back(message);
+    }
+
+    /// One that was taken too early, before all others.
+    pub fn put_back(&mut self, message: SyncMessage) {
+        self.weight += message.weight();
+        self.messages.push_front(message);
+    }
+
+    /// The first.
+    pub fn pop(&mut self) -> Option<SyncMessage> {
+        let message = self.messages.pop_front()?;
+        self.weight -= message.weight();
+        if self.messages.is_empty() {
+            // Most sessions hold nothing most of the time.
+            self.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// None of what they bring is to be taken.
+    pub fn drop_changes(&mut self) {
+        for message in &mut self.messages {
+            message.changes = Vec::new();
+        }
+        self.weight = self.messages.iter().map(SyncMessage::weight).sum();
+    }
+
+    /// The first, to look at.
+    #[must_use]
+    pub fn first(&self) -> Option<&SyncMessage> {
+        self.messages.front()
+    }
+
+    /// All, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &SyncMessage> {
+        self.messages.iter()
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// None?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Bytes that they take, roughly.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
 /// What one socket has open.
 #[derive(Debug)]
 pub struct Session {
@@ -60,7 +129,7 @@ pub struct Session {
     /// Where the conversation is.
     pub phase: Phase,
     /// Messages that wait until the store or a worker has answered for the first of them.
-    pub held: VecDeque<SyncMessage>,
+    pub held: Held,
     /// The store or a worker has been asked for this session.
     pub busy: bool,
     /// What it was asked for is no longer to be done: the answer is not taken.
@@ -76,10 +145,14 @@ pub struct Session {
     reset_due: bool,
     applies: bool,
     last_reset: Option<(Vec<ChangeHash>, u64)>,
+    /// Resets in the minute that began at this time.
+    resets: (u64, u32),
 }
 
 /// The same reset again within this time is not answered (S8).
 const RESET_INTERVAL_MS: u64 = 5_000;
+/// For how long resets are counted.
+const RESET_COUNT_MS: u64 = 60_000;
 
 impl Session {
     /// A session before its first message.
@@ -92,7 +165,7 @@ impl Session {
             role: None,
             refused: false,
             phase: Phase::Unavailable { tell_at_ms: None },
-            held: VecDeque::new(),
+            held: Held::default(),
             busy: false,
             answer_is_stale: false,
             asked: Vec::new(),
@@ -102,6 +175,7 @@ impl Session {
             reset_due: false,
             applies: true,
             last_reset: None,
+            resets: (0, 0),
         }
     }
 
@@ -146,8 +220,18 @@ impl Session {
             .is_some_and(|(heads, at)| *heads == message.heads && now_ms < at + RESET_INTERVAL_MS);
         if !again {
             self.last_reset = Some((message.heads.clone(), now_ms));
+            if now_ms >= self.resets.0 + RESET_COUNT_MS {
+                self.resets = (now_ms, 0);
+            }
+            self.resets.1 += 1;
         }
         !again
+    }
+
+    /// How often it has begun again, in a minute at most.
+    #[must_use]
+    pub fn resets(&self) -> u32 {
+        self.resets.1
     }
 
     /// Unknown changes: asked for with the next message, unless they were what was asked for last.
@@ -216,9 +300,7 @@ impl Session {
 
     /// Its changes are not taken any more: what waits to be read is read without them.
     pub fn stops_to_write(&mut self) {
-        for message in &mut self.held {
-            message.changes = Vec::new();
-        }
+        self.held.drop_changes();
         self.answer_is_stale = self.busy;
         self.reset_due = false;
         self.ask(Vec::new());
@@ -233,6 +315,14 @@ impl Session {
     /// The frame of a message for this session alone: its flags, what is asked of it.
     pub fn reply<'a>(&mut self, heads: &'a [ChangeHash], asked: &'a mut Vec<ChangeHash>) -> Reply<'a> {
         *asked = std::mem::take(&mut self.ask);
+        Reply {
+            need: asked,
+            ..self.reply_without_asking(heads)
+        }
+    }
+
+    /// The same, but what is to be asked is left for the next message.
+    pub fn reply_without_asking<'a>(&mut self, heads: &'a [ChangeHash]) -> Reply<'a> {
         let read_only = !self.may_write() && !self.said_read_only;
         self.said_read_only |= read_only;
         let flags = match (read_only, std::mem::take(&mut self.reset_due)) {
@@ -242,9 +332,15 @@ impl Session {
         };
         Reply {
             heads,
-            need: asked,
+            need: &[],
             flags,
             applies: self.applies,
         }
+    }
+
+    /// Is there something to ask it for?
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !self.ask.is_empty()
     }
 }

@@ -21,7 +21,8 @@ use fieldbook_core::history::{
 };
 use fieldbook_core::id::{MAX_NAME_BYTES, PeerId};
 use fieldbook_core::limits::Limits;
-use fieldbook_core::message::{MAX_HAVE, SyncMessage};
+use fieldbook_core::message::{MAX_HAVE, MessageError, SyncMessage};
+use fieldbook_core::reader::ReadError;
 use fieldbook_core::wire::{self, MAX_DEPTH, MAX_VERSIONS};
 
 #[test]
@@ -323,10 +324,33 @@ fn a_sync_message_has_so_many_haves_at_most() {
         let mut bytes = vec![0x42, 0, 0, u8::try_from(count).unwrap()];
         bytes.extend((0..count).flat_map(|_| [0, 0]));
         bytes.push(0);
-        SyncMessage::decode(&bytes.into(), 16)
+        SyncMessage::decode(&bytes.into(), &Limits::default())
     };
     assert!(of(MAX_HAVE).is_ok());
     assert!(of(MAX_HAVE + 1).is_err());
+}
+
+#[test]
+fn all_haves_of_a_message_together_name_so_many_hashes_at_most() {
+    let limits = Limits {
+        message_hashes: 100,
+        ..Limits::default()
+    };
+    let of = |each: &[u8]| {
+        let mut bytes = vec![0x42, 0, 0, u8::try_from(each.len()).unwrap()];
+        for hashes in each {
+            bytes.push(*hashes);
+            bytes.extend(vec![7; usize::from(*hashes) * 32]);
+            bytes.push(0);
+        }
+        bytes.push(0);
+        SyncMessage::decode(&bytes.into(), &limits).map(|message| message.last_sync.len())
+    };
+    assert_eq!(of(&[100]), Ok(100));
+    assert_eq!(of(&[50, 49, 1]), Ok(100));
+    let too_long = Err(MessageError::Read(ReadError::ListTooLong));
+    assert_eq!(of(&[50, 50, 1]), too_long);
+    assert_eq!(of(&[101]), too_long);
 }
 
 #[test]

@@ -10,11 +10,14 @@ use fieldbook_core::message::SyncMessage;
 /// # Panics
 /// If automerge reads something else, or a list is longer than is allowed.
 pub fn target(data: &[u8]) {
-    let most = crate::limits().message_hashes;
-    let Ok(ours) = SyncMessage::decode(&Bytes::copy_from_slice(data), most) else {
+    let limits = crate::limits();
+    let Ok(ours) = SyncMessage::decode(&Bytes::copy_from_slice(data), &limits) else {
         return;
     };
-    assert!(ours.heads.len() <= most && ours.need.len() <= most);
+    for list in [&ours.heads, &ours.need, &ours.last_sync] {
+        assert!(list.len() <= limits.message_hashes);
+    }
+    assert!(ours.changes.len() <= limits.message_changes);
     for blob in &ours.changes {
         let chunks = split(blob).unwrap_or_default();
         assert!(chunks.len() <= blob.len());

@@ -10,6 +10,9 @@ topic! {
         /// Most parts (WebSocket continuation frames) of one such frame; each counts as a frame for the rates. Beyond: the
         /// socket is closed.
         frame_parts: usize = 4_096, Whole(1, 1_000_000);
+        /// How long a frame, with all of its parts, may take to arrive, in milliseconds. Beyond: the socket is closed at
+        /// its next ping.
+        frame_ms: u64 = 120_000, Whole(100, 3_600_000);
         /// Largest single change, inflated, in bytes. Beyond: the change is refused.
         change_bytes: usize = 16_777_216, Whole(1_024, 268_435_456);
         /// Most operations in one change. Beyond: the change is refused.
@@ -19,8 +22,16 @@ topic! {
         /// Most bytes of one document that are not on the disk yet. Beyond: its sockets are read from again when the
         /// store has caught up.
         unsaved_bytes: usize = 67_108_864, Whole(65_536, 4_294_967_296);
-        /// Most hashes in one list of a sync message. Beyond: the socket is closed.
+        /// Most hashes in one list of a sync message; all of its `last_sync` count as one. Beyond: the socket is closed.
         message_hashes: usize = 10_000, Whole(16, 1_000_000);
+        /// Most changes in a sync message; what comes in one frame of a stock client is fewer. Beyond: the socket is closed.
+        message_changes: usize = 500_000, Whole(1, 10_000_000);
+        /// Most hashes that a client says it has, and that are looked up on the disk, for one message. Beyond: none is,
+        /// and the client is sent the whole document.
+        message_lookups: usize = 1_000, Whole(1, 1_000_000);
+        /// How often a session may ask, in a minute, to begin again (S8); each time it may be sent the whole document.
+        /// Beyond: the socket is closed (1013).
+        resets_per_minute: u32 = 60, Whole(1, 1_000_000);
         /// Most changes of one session that wait for changes they depend on. Beyond: the oldest are dropped and asked
         /// for again.
         orphans: usize = 10_000, Whole(1, 1_000_000);
@@ -33,6 +44,9 @@ topic! {
         outbox_bytes: usize = 67_108_864, Whole(65_536, 4_294_967_296);
         /// Longest payload of a stock ephemeral message, in bytes. Beyond: dropped.
         ephemeral_bytes: usize = 65_536, Whole(0, 16_777_216);
+        /// Bytes of ephemeral messages that wait to be sent to one socket. Beyond: a new one is dropped for that socket,
+        /// which stays.
+        ephemeral_backlog_bytes: usize = 262_144, Whole(0, 4_294_967_296);
         /// Ephemeral messages per second and socket. Beyond: dropped.
         ephemeral_per_second: u32 = 60, Whole(1, 1_000_000);
         /// Longest presence state of one device, in bytes. Beyond: dropped.
@@ -47,6 +61,12 @@ topic! {
         user_frames_per_second: u32 = 2_000, Whole(1, 1_000_000);
         /// Bytes per second of all sockets of one user together. Beyond: the same.
         user_bytes_per_second: u32 = 67_108_864, Whole(1_024, 4_294_967_295);
+        /// Bytes per second of the ephemeral messages and the presence of all sockets of one user together. Beyond: dropped.
+        user_ephemeral_bytes_per_second: u32 = 262_144, Whole(1_024, 4_294_967_295);
+        /// Bytes that are in memory for all sockets of one user together: frames that have not come whole, messages that
+        /// wait to be taken, changes that wait for others, what waits to be sent. Beyond: a socket that needs more is
+        /// closed (1013). One piece, like a large document, may exceed it.
+        user_bytes: usize = 268_435_456, Whole(65_536, 1_099_511_627_776);
         /// Long messages and whole documents of one user that are worked on at the same time. Beyond: they wait, and
         /// the sockets that bring them are not read from. Those of others go on.
         long_work_per_user: usize = 1, Whole(1, 1_024);
@@ -58,8 +78,13 @@ topic! {
         sockets: usize = 20_000, Whole(1, 10_000_000);
         /// Documents that one socket may have open. Beyond: the socket is closed.
         documents_per_socket: usize = 1_000, Whole(1, 1_000_000);
+        /// Documents that all sockets of one user may have open together, known or not. Beyond: the socket that asks for
+        /// one more is closed. Should be far less than `documents_in_memory`.
+        documents_per_user: usize = 2_000, Whole(1, 10_000_000);
         /// Documents in memory. Beyond: those that nobody has open are put away at once, and new ones wait.
         documents_in_memory: usize = 20_000, Whole(1, 10_000_000);
+        /// How long a socket waits for a document's place in memory, in milliseconds. Beyond: it is closed (1013).
+        document_wait_ms: u64 = 10_000, Whole(10, 600_000);
         /// How long a connection may take for TLS, and then for the head of each request, in milliseconds. Beyond: it is
         /// closed.
         request_head_ms: u64 = 5_000, Whole(100, 600_000);

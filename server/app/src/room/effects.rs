@@ -12,7 +12,10 @@ use tokio::sync::mpsc;
 
 use super::{Rooms, Turn, Turns, titles};
 use crate::auth::now_ms;
-use crate::socket::Outbox;
+use crate::socket::{Charge, Outbox};
+
+/// Names that are looked up in the archive in one go.
+const LOOKUPS_AT_ONCE: usize = 1_000;
 
 #[derive(Clone)]
 pub(super) struct World {
@@ -31,6 +34,20 @@ pub(super) struct Answer {
 pub(super) struct Line {
     pub(super) outbox: Outbox,
     pub(super) turns: Turns,
+    /// What the room keeps of what it sent.
+    pub(super) kept: Charge,
+}
+
+impl Line {
+    /// So many bytes of what the socket sent are kept; beyond the user's budget, it is closed.
+    pub(super) fn keeps(&mut self, bytes: usize) {
+        if !self.kept.set(bytes) {
+            self.outbox.close(
+                1013,
+                "more than limits.user_bytes is in memory for all your connections together; send less at once",
+            );
+        }
+    }
 }
 
 impl World {
@@ -39,6 +56,11 @@ impl World {
             Effect::Send(socket, frame) => {
                 if let Some(line) = lines.get(&socket) {
                     line.outbox.send(frame);
+                }
+            }
+            Effect::Offer(socket, frame) => {
+                if let Some(line) = lines.get(&socket) {
+                    line.outbox.offer(frame);
                 }
             }
             Effect::Close(socket, closing) => {
@@ -138,11 +160,11 @@ impl World {
     async fn recall(self, socket: SocketId, hashes: &[automerge::ChangeHash], retained: bool) -> Input {
         let store = &self.rooms.0.store;
         let read = async {
-            let archived = if hashes.is_empty() {
-                Vec::new()
-            } else {
-                store.find_archived(self.id, hashes).await?
-            };
+            let mut archived = Vec::new();
+            // Others read in between.
+            for some in hashes.chunks(LOOKUPS_AT_ONCE) {
+                archived.extend(store.find_archived(self.id, some).await?);
+            }
             let retained = if retained {
                 store.read_retained(self.id).await?
             } else {

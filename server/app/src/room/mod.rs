@@ -11,7 +11,7 @@ mod task;
 mod titles;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fieldbook_core::access::Member;
@@ -22,7 +22,7 @@ use fieldbook_worker::Workers;
 use tokio::sync::{Notify, mpsc};
 
 use crate::config::Config;
-use crate::socket::Outbox;
+use crate::socket::{Charge, Outbox};
 
 use compaction::CompactionQueue;
 use long_work::LongWork;
@@ -49,20 +49,27 @@ pub enum Command {
         outbox: Outbox,
         /// Its user's turns at long work.
         turns: Turns,
+        /// For what the room keeps of what it sends.
+        kept: Charge,
     },
-    /// Anything else.
+    /// The socket says something.
     Input {
         /// What.
         input: Input,
         /// Its user's turn, if it is long work.
         turn: Option<Turn>,
+        /// For the time that it waits.
+        charge: Charge,
     },
-}
-
-impl From<Input> for Command {
-    fn from(input: Input) -> Self {
-        Self::Input { input, turn: None }
-    }
+    /// The socket is gone.
+    Left {
+        /// Which.
+        socket: SocketId,
+        /// It said goodbye, rather than being lost.
+        clean: bool,
+    },
+    /// Many documents are in memory, and nobody may be here: look whether this one can go.
+    Look,
 }
 
 /// The way to a room. Sending waits while the room has too much to do: that is the back-pressure.
@@ -74,9 +81,17 @@ pub type Mailbox = mpsc::Sender<Box<Command>>;
 #[derive(Clone)]
 pub struct Rooms(Arc<Shared>);
 
+#[derive(Default)]
+struct Register {
+    mailboxes: HashMap<DocumentId, Mailbox>,
+    /// When those that nobody has open were last asked to go.
+    cleared: Option<Instant>,
+}
+
 struct Shared {
-    rooms: Mutex<HashMap<DocumentId, Mailbox>>,
+    rooms: Mutex<Register>,
     most: usize,
+    wait: Duration,
     mailbox: usize,
     uploaded_changes: u64,
     config: Arc<RoomConfig>,
@@ -101,6 +116,7 @@ impl Rooms {
         Self(Arc::new(Shared {
             rooms: Mutex::default(),
             most: config.limits.documents_in_memory,
+            wait: Duration::from_millis(config.limits.document_wait_ms),
             mailbox: config.limits.mailbox,
             uploaded_changes: config.limits.uploaded_changes,
             config: Arc::new(room_config(config, us)),
@@ -116,35 +132,52 @@ impl Rooms {
         }))
     }
 
-    /// The way to a document's room; the room is made if need be. Waits while too many documents are in memory.
-    pub async fn open(&self, id: DocumentId) -> Mailbox {
-        loop {
-            if let Some(mailbox) = self.try_open(id) {
-                return mailbox;
-            }
-            tokio::time::sleep(CROWDED_POLL).await;
+    /// The way to a document's room; the room is made if need be. Waits while too many documents are in memory; `None`:
+    /// for longer than it may.
+    pub async fn open(&self, id: DocumentId) -> Option<Mailbox> {
+        if let Some(mailbox) = self.try_open(id) {
+            return Some(mailbox);
         }
+        let began = Instant::now();
+        while began.elapsed() < self.0.wait {
+            tokio::time::sleep(CROWDED_POLL.min(self.0.wait)).await;
+            if let Some(mailbox) = self.try_open(id) {
+                return Some(mailbox);
+            }
+        }
+        None
     }
 
     fn try_open(&self, id: DocumentId) -> Option<Mailbox> {
-        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mailbox) = rooms.get(&id) {
+        let mut rooms = self.lock();
+        if let Some(mailbox) = rooms.mailboxes.get(&id) {
             return Some(mailbox.clone());
         }
-        if rooms.len() >= self.0.most {
+        if rooms.mailboxes.len() >= self.0.most {
+            rooms.clear();
             return None;
         }
         let (mailbox, inbox) = mpsc::channel(self.0.mailbox);
-        rooms.insert(id, mailbox.clone());
+        rooms.mailboxes.insert(id, mailbox.clone());
         // On the thread that asks first: what its sockets say needs no wake-up of another thread.
         actix_web::rt::spawn(task::run(self.clone(), id, inbox));
         Some(mailbox)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Register> {
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a message may be at most.
+    #[must_use]
+    pub fn limits(&self) -> &fieldbook_core::limits::Limits {
+        &self.0.config.limits
+    }
+
     /// How many documents are in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().mailboxes.len()
     }
 
     /// Is none in memory?
@@ -161,7 +194,7 @@ impl Rooms {
 
     fn is_in_memory(&self, id: DocumentId) -> bool {
         let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.contains_key(&id)
+        rooms.mailboxes.contains_key(&id)
     }
 
     fn is_crowded(&self) -> bool {
@@ -170,11 +203,11 @@ impl Rooms {
 
     /// Takes a room out of the register, unless somebody has found the way to it in the meantime.
     fn close(&self, id: DocumentId, inbox: &mpsc::Receiver<Box<Command>>) -> bool {
-        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rooms = self.lock();
         // The register's own sender is the only one left, so nothing can arrive while the lock is held.
         let alone = inbox.sender_strong_count() == 1 && inbox.is_empty();
         if alone {
-            rooms.remove(&id);
+            rooms.mailboxes.remove(&id);
         }
         alone
     }
@@ -189,6 +222,21 @@ impl Rooms {
     }
 }
 
+impl Register {
+    /// Asks those that nobody has open to go, now and not after their time; however many wait for that, not more often
+    /// than one of them looks.
+    fn clear(&mut self) {
+        if self.cleared.is_some_and(|at| at.elapsed() < CROWDED_POLL) {
+            return;
+        }
+        self.cleared = Some(Instant::now());
+        for mailbox in self.mailboxes.values().filter(|mailbox| mailbox.strong_count() == 1) {
+            // One that is full is awake anyway.
+            let _ = mailbox.try_send(Box::new(Command::Look));
+        }
+    }
+}
+
 fn room_config(config: &Config, us: PeerId) -> RoomConfig {
     use fieldbook_core::limits;
     let (bounds, times, rules) = (&config.limits, &config.sync, &config.compaction);
@@ -198,6 +246,9 @@ fn room_config(config: &Config, us: PeerId) -> RoomConfig {
             change_bytes: bounds.change_bytes,
             change_ops: bounds.change_ops,
             message_hashes: bounds.message_hashes,
+            message_changes: bounds.message_changes,
+            message_lookups: bounds.message_lookups,
+            resets_per_minute: bounds.resets_per_minute,
             orphans: bounds.orphans,
             orphan_bytes: bounds.orphan_bytes,
             unsaved_bytes: bounds.unsaved_bytes,

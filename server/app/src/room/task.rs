@@ -172,11 +172,17 @@ impl Task {
 
     /// Feeds the room. `true`: the store holds something else than the room thinks, so it is to be loaded again.
     async fn take(&mut self, room: Box<Room>, next: Next) -> (Box<Room>, bool) {
+        let mut waited = None;
         let (input, turn) = match next {
             Next::Wake => (Input::Wake, None),
             Next::Answer(Some(answer)) => (answer.input, answer.turn),
             Next::Command(Some(command)) => match *command {
-                Command::Input { input, turn } => (input, turn),
+                Command::Input { input, turn, charge } => {
+                    waited = Some(charge);
+                    (input, turn)
+                }
+                Command::Left { socket, clean } => (Input::Left { socket, clean }, None),
+                Command::Look => return (room, false),
                 Command::Open {
                     socket,
                     peer,
@@ -184,8 +190,9 @@ impl Task {
                     extended,
                     outbox,
                     turns,
+                    kept,
                 } => {
-                    self.lines.insert(socket, Line { outbox, turns });
+                    self.lines.insert(socket, Line { outbox, turns, kept });
                     let input = Input::Open {
                         socket,
                         peer,
@@ -203,7 +210,17 @@ impl Task {
         } else {
             None
         };
+        let keeps = match &input {
+            Input::Sync { socket, .. } | Input::Recalled { socket, .. } | Input::Expanded { socket, .. } => {
+                Some(*socket)
+            }
+            _ => None,
+        };
         let room = self.step(room, input, turn).await;
+        drop(waited);
+        if let Some(line) = keeps.and_then(|socket| self.lines.get_mut(&socket)) {
+            line.keeps(keeps.map_or(0, |socket| room.kept_of(socket)));
+        }
         if let Some(socket) = left {
             self.lines.remove(&socket);
             self.turns.remove(&socket);

@@ -42,6 +42,11 @@ impl Assembly {
         }
     }
 
+    /// Bytes that have come of a message that is not whole; `None`: there is none.
+    pub(super) fn waiting(&self) -> Option<usize> {
+        (self.parts > 0).then_some(self.gathered.len())
+    }
+
     /// Takes the next part; gives the message once it is whole.
     pub(super) fn take(&mut self, part: Item) -> Result<Option<Assembled>, TooMuch> {
         let (bytes, is_last) = match part {
@@ -89,7 +94,9 @@ mod tests {
             let whole = assembly.take(Item::Last(part(2))).unwrap().unwrap();
             assert_eq!((whole.bytes.len(), whole.parts, whole.is_text), (10, 3, false));
         }
+        assert_eq!(assembly.waiting(), None);
         assert_eq!(assembly.take(Item::FirstText(part(1))), Ok(None));
+        assert_eq!(assembly.waiting(), Some(1));
         assert!(assembly.take(Item::Last(part(1))).unwrap().unwrap().is_text);
     }
 

@@ -1,7 +1,8 @@
 //! `GET /sync`: from the upgrade to the end of the connection.
 
 mod assembly;
-mod connection;
+mod frames;
+mod memory;
 mod outbox;
 mod outgoing;
 mod peers;
@@ -21,6 +22,7 @@ use crate::auth::Identity;
 use crate::config::Config;
 use crate::room::Rooms;
 
+pub use memory::{Charge, Memory};
 pub use outbox::Outbox;
 use peers::Peers;
 pub use upgrade::{not_an_upgrade, upgrade};

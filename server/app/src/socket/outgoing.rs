@@ -32,6 +32,8 @@ pub(super) struct Outgoing {
     suffix: Bytes,
     /// What the connection has not taken yet.
     rest: VecDeque<Bytes>,
+    /// Its bytes, if the outbox has been told that there are some.
+    writing: usize,
     /// The close frame has been written, or there will be none.
     over: bool,
 }
@@ -42,6 +44,7 @@ impl Outgoing {
             outbox,
             suffix: Bytes::new(),
             rest: VecDeque::new(),
+            writing: 0,
             over: false,
         }
     }
@@ -56,6 +59,7 @@ impl Outgoing {
 
     fn poll_write<T: AsyncWrite>(&mut self, context: &mut Context<'_>, mut io: Pin<&mut T>) -> Poll<io::Result<()>> {
         loop {
+            self.tell_what_is_left();
             while let Some(first) = self.rest.front_mut() {
                 let written = ready!(io.as_mut().poll_write(context, first))?;
                 if written == 0 {
@@ -66,6 +70,7 @@ impl Outgoing {
                     self.rest.pop_front();
                 }
             }
+            self.tell_what_is_left();
             if self.over {
                 return io.poll_shutdown(context);
             }
@@ -76,6 +81,15 @@ impl Outgoing {
                 ready!(io.as_mut().poll_flush(context))?;
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// What is taken out and not written counts as before.
+    fn tell_what_is_left(&mut self) {
+        let left = self.rest.iter().map(Bytes::len).sum();
+        if left != self.writing {
+            self.writing = left;
+            self.outbox.is_writing(left);
         }
     }
 
@@ -115,8 +129,7 @@ impl Outgoing {
                 }
             };
             match item {
-                Item::Frame(Frame::Plain(body)) => self.add(written, body, Bytes::new()),
-                Item::Frame(Frame::Addressed(body)) => self.add(written, body, self.suffix.clone()),
+                Item::Frame(frame) | Item::Droppable(frame) => self.add(written, frame),
                 Item::Ping => Parser::write_message(written, b"", OpCode::Ping, true, false),
                 Item::Pong(payload) => Parser::write_message(written, payload, OpCode::Pong, true, false),
                 Item::Target(name) => self.suffix = name,
@@ -128,7 +141,11 @@ impl Outgoing {
         }
     }
 
-    fn add(&mut self, written: &mut BytesMut, body: Bytes, suffix: Bytes) {
+    fn add(&mut self, written: &mut BytesMut, frame: Frame) {
+        let (body, suffix) = match frame {
+            Frame::Plain(body) => (body, Bytes::new()),
+            Frame::Addressed(body) => (body, self.suffix.clone()),
+        };
         write_header(written, body.len() + suffix.len());
         if body.len() < WRITE_BYTES {
             written.extend_from_slice(&body);

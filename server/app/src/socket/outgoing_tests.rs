@@ -3,8 +3,10 @@ use std::task::Waker;
 use actix_codec::Decoder;
 use actix_http::ws;
 
+use super::super::memory::Memory;
 use super::super::outbox::{self, Outbox};
 use super::*;
+use crate::config::Limits;
 
 /// A connection that takes so much at a time, and no more than so much until it is asked to.
 #[derive(Default)]
@@ -47,7 +49,11 @@ fn wide() -> Slow {
 }
 
 fn writing() -> (Outbox, Outgoing) {
-    let (outbox, shared) = outbox::new(1 << 20);
+    let limits = Limits {
+        outbox_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let (outbox, shared) = outbox::new(&limits, &Memory::new(usize::MAX));
     (outbox, Outgoing::new(shared))
 }
 

@@ -31,12 +31,13 @@ impl Rate {
         }
     }
 
-    /// Takes one if there is one.
-    pub(super) fn try_take(&mut self, now: Instant) -> bool {
+    /// Takes `amount` if that much is left, or all there can be.
+    pub(super) fn try_take(&mut self, amount: usize, now: Instant) -> bool {
         self.refill(now);
-        let there = self.left >= 1.0;
+        let amount = amount as f64;
+        let there = self.left >= amount.min(self.per_second);
         if there {
-            self.left -= 1.0;
+            self.left -= amount;
         }
         there
     }
@@ -65,7 +66,10 @@ mod tests {
         assert_eq!(rate.take(10, start), Duration::ZERO);
         assert_eq!(rate.take(5, start), Duration::from_millis(500));
         let later = start + Duration::from_millis(500);
-        assert!(!rate.try_take(later));
-        assert!(rate.try_take(later + Duration::from_millis(101)));
+        assert!(!rate.try_take(1, later));
+        assert!(rate.try_take(1, later + Duration::from_millis(101)));
+        let much_later = later + Duration::from_secs(5);
+        assert!(rate.try_take(25, much_later), "as much as there can be is there");
+        assert!(!rate.try_take(1, much_later + Duration::from_secs(1)));
     }
 }

@@ -1,5 +1,7 @@
 //! What one socket says: decoded, bounded, and handed to the rooms.
 
+mod rooms;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,16 +10,15 @@ use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
-use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::{Input, Load};
-use fieldbook_core::wire::{self, ClientExtension, ClientFrame, Ephemeral, Join};
+use fieldbook_core::wire::{self, ClientFrame, Join};
 
 use super::assembly::Assembly;
-use super::connection::{Connection, Incoming};
-use super::users::Share;
+use super::frames::{Connection, Frames};
+use super::memory::Charge;
+use super::users::{OpenDocument, Share};
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
-use crate::room::{Command, Mailbox};
+use crate::room::Mailbox;
 use crate::startup::State;
 
 /// Pings that may stay unanswered (C6).
@@ -31,8 +32,12 @@ pub(super) struct Reader {
     outbox: Outbox,
     state: Arc<State>,
     joined: Option<Joined>,
-    documents: HashMap<DocumentId, Mailbox>,
+    documents: HashMap<DocumentId, (Mailbox, OpenDocument)>,
     parts: Assembly,
+    /// What has come of a message that is not whole.
+    unfinished: Charge,
+    /// When that began.
+    unfinished_since: Option<Instant>,
     frames: Rate,
     bytes: Rate,
     /// What all sockets of this user may send.
@@ -75,6 +80,8 @@ impl Reader {
             joined: None,
             documents: HashMap::new(),
             parts: Assembly::new(limits.frame_bytes, limits.frame_parts),
+            unfinished: share.memory.charge(),
+            unfinished_since: None,
             share,
             frames: Rate::new(limits.frames_per_second, now),
             bytes: Rate::new(limits.bytes_per_second, now),
@@ -85,17 +92,17 @@ impl Reader {
         }
     }
 
-    /// Listens until the socket is over, then tells the rooms. The connection comes back.
-    pub(super) async fn run<T: Connection>(mut self, mut incoming: Incoming<T>) -> Incoming<T> {
-        let end = self.listen(&mut incoming).await;
+    /// Listens until the socket is over, then tells the rooms. What still comes in is the caller's to drop.
+    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>) -> Frames<T> {
+        let end = self.listen(&mut frames).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
         self.say_goodbye(&end).await;
-        incoming
+        frames
     }
 
-    async fn listen<T: Connection>(&mut self, incoming: &mut Incoming<T>) -> End {
+    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>) -> End {
         let sync = &self.state.config.sync;
         let join_deadline = tokio::time::sleep(Duration::from_millis(sync.join_deadline_ms));
         let expiry = tokio::time::sleep(self.expires_in.min(Duration::from_secs(86_400 * 365)));
@@ -104,8 +111,8 @@ impl Reader {
         let mut stopping = self.state.stopping();
         tokio::pin!(join_deadline, expiry);
         loop {
-            let message = tokio::select! {
-                message = incoming.recv() => message,
+            let arrived = tokio::select! {
+                arrived = frames.arrive() => arrived,
                 _ = pings.tick() => match self.ping() {
                     Some(end) => return end,
                     None => continue,
@@ -119,24 +126,49 @@ impl Reader {
                 }
             };
             self.unanswered = 0;
-            let taken = match message {
+            // Boxed: most sockets are idle most of the time, and a task keeps room for what it may wait in.
+            let taken = match arrived {
                 None => return End::Lost("connection ended"),
                 Some(Err(error)) => return protocol_error(&error),
-                // Boxed: most sockets are idle most of the time, and a task keeps room for what it may wait in.
-                Some(Ok(message)) => Box::pin(self.take(message)).await,
+                Some(Ok(bytes)) => Box::pin(self.take_what_came(frames, bytes)).await,
             };
             if let Err(end) = taken {
                 return end;
             }
-            if self.outbox.is_closed() {
-                return End::Clean("closed by the server");
+        }
+    }
+
+    /// So many bytes have come. They count as they come, the messages that they make whole when these are taken.
+    async fn take_what_came<T: Connection>(&mut self, frames: &mut Frames<T>, bytes: usize) -> Result<(), End> {
+        self.hold_back(0, bytes).await;
+        while let Some(message) = frames.next().map_err(|error| protocol_error(&error))? {
+            self.take(message).await?;
+            if self.parts.waiting().is_none() {
+                self.unfinished_since = None;
             }
+            if self.outbox.is_closed() {
+                return Err(End::Clean("closed by the server"));
+            }
+        }
+        let (of_frame, of_parts) = (frames.waiting(), self.parts.waiting());
+        if of_frame > 0 || of_parts.is_some() {
+            self.unfinished_since.get_or_insert_with(Instant::now);
+        }
+        if self.unfinished.set(of_frame + of_parts.unwrap_or(0)) {
+            Ok(())
+        } else {
+            Err(too_much_memory())
         }
     }
 
     fn ping(&mut self) -> Option<End> {
         if self.outbox.is_closed() {
             return Some(End::Clean("closed by the server"));
+        }
+        let frame_time = Duration::from_millis(self.state.config.limits.frame_ms);
+        if self.unfinished_since.is_some_and(|since| since.elapsed() > frame_time) {
+            let words = "a frame took longer to arrive than limits.frame_ms allows; send less at once";
+            return Some(End::Refused(1008, words.to_owned()));
         }
         if self.unanswered >= MISSED_PINGS {
             return Some(End::Lost("no answer to pings"));
@@ -156,12 +188,12 @@ impl Reader {
                 Err(too_much) => Err(End::Refused(1009, too_much.to_string())),
             },
             Message::Ping(payload) => {
-                self.hold_back(1, payload.len()).await;
+                self.hold_back(1, 0).await;
                 self.outbox.pong(payload);
                 Ok(())
             }
-            Message::Pong(payload) => {
-                self.hold_back(1, payload.len()).await;
+            Message::Pong(_) => {
+                self.hold_back(1, 0).await;
                 Ok(())
             }
             Message::Nop => Ok(()),
@@ -184,15 +216,22 @@ impl Reader {
         let wait = own.max(self.share.take(frames, bytes, now));
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
+            if let Some(since) = &mut self.unfinished_since {
+                // That was not the client's doing.
+                *since += wait;
+            }
         }
     }
 
     /// `parts`: how many WebSocket frames it came in.
     async fn take_frame(&mut self, bytes: Bytes, parts: usize) -> Result<(), End> {
-        let size = bytes.len();
+        let mut charge = self.share.memory.charge();
+        if !charge.set(bytes.len()) {
+            return Err(too_much_memory());
+        }
         let frame = wire::decode(&bytes).map_err(|error| End::Refused(1007, error.to_string()))?;
         let echo = matches!((&frame, &self.joined), (ClientFrame::Ephemeral(e), Some(j)) if e.sender != j.peer);
-        self.hold_back(parts - usize::from(echo), size).await;
+        self.hold_back(parts - usize::from(echo), 0).await;
         match (frame, self.joined.is_some()) {
             (ClientFrame::Join(join), _) => self.join(join),
             (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),
@@ -204,9 +243,17 @@ impl Reader {
                     data,
                 },
                 true,
-            ) => self.sync(request, &sender, document, &data).await,
-            (ClientFrame::Ephemeral(message), true) => self.ephemeral(message).await,
-            (ClientFrame::Fieldbook(extension), true) => self.extension(extension).await,
+            ) => {
+                // What waits of a small message must not keep a large frame in memory.
+                let data = if data.len() < bytes.len() / 2 {
+                    Bytes::copy_from_slice(&data)
+                } else {
+                    data
+                };
+                self.sync(request, &sender, document, &data, charge).await
+            }
+            (ClientFrame::Ephemeral(message), true) => self.ephemeral(message, charge).await,
+            (ClientFrame::Fieldbook(extension), true) => self.extension(extension, charge).await,
             (ClientFrame::Leave, true) => Err(End::Clean("left")),
             (ClientFrame::Unavailable | ClientFrame::Gossip | ClientFrame::Unknown, true) => Ok(()),
         }
@@ -243,111 +290,11 @@ impl Reader {
         });
         Ok(())
     }
+}
 
-    async fn sync(&mut self, request: bool, sender: &PeerId, document: DocumentId, data: &Bytes) -> Result<(), End> {
-        if self.joined.as_ref().is_none_or(|joined| joined.peer != *sender) {
-            return Err(End::Refused(
-                1008,
-                "senderId must be the peer id of your `join`".to_owned(),
-            ));
-        }
-        let message = SyncMessage::decode(data, self.state.config.limits.message_hashes)
-            .map_err(|error| End::Refused(1007, error.to_string()))?;
-        let turn = if Load::of(&message.changes).is_long() {
-            Some(self.share.turns.next().await)
-        } else {
-            None
-        };
-        let socket = self.socket;
-        let input = Input::Sync {
-            socket,
-            request,
-            message,
-        };
-        self.tell(document, Command::Input { input, turn }).await
-    }
-
-    /// E1: what somebody else made is an echo; what is too much is dropped.
-    async fn ephemeral(&mut self, message: Ephemeral) -> Result<(), End> {
-        let own = self.joined.as_ref().is_some_and(|joined| joined.peer == message.sender);
-        if !own || !self.documents.contains_key(&message.document) || !self.ephemerals.try_take(Instant::now()) {
-            return Ok(());
-        }
-        let socket = self.socket;
-        self.tell(message.document, Input::Ephemeral { socket, message }.into())
-            .await
-    }
-
-    async fn extension(&mut self, extension: ClientExtension) -> Result<(), End> {
-        match extension {
-            ClientExtension::Ping { id } => self.outbox.send(wire::pong(id)),
-            ClientExtension::Presence { document, data } => {
-                if self.documents.contains_key(&document) && self.presence.try_take(Instant::now()) {
-                    let input = Input::Presence {
-                        socket: self.socket,
-                        data: Bytes::copy_from_slice(&data),
-                    };
-                    return self.tell(document, input.into()).await;
-                }
-            }
-            ClientExtension::Unknown => {}
-        }
-        Ok(())
-    }
-
-    /// Tells a room, which is opened first if this socket has not opened it yet. Waits for a place in its mailbox.
-    async fn tell(&mut self, document: DocumentId, command: Command) -> Result<(), End> {
-        if !self.documents.contains_key(&document) {
-            if self.documents.len() >= self.state.config.limits.documents_per_socket {
-                let words = "more documents are open on this socket than limits.documents_per_socket allows";
-                return Err(End::Refused(1008, words.to_owned()));
-            }
-            let mailbox = self.state.sockets.rooms.open(document).await;
-            self.documents.insert(document, mailbox);
-            let open = self.opening();
-            self.send(document, open).await;
-        }
-        if !self.send(document, command).await {
-            self.documents.remove(&document);
-        }
-        Ok(())
-    }
-
-    fn opening(&self) -> Command {
-        let joined = self.joined.as_ref().expect("documents are opened only after `join`");
-        Command::Open {
-            socket: self.socket,
-            peer: joined.peer.clone(),
-            member: self.member.clone(),
-            extended: joined.extended,
-            outbox: self.outbox.clone(),
-            turns: self.share.turns.clone(),
-        }
-    }
-
-    async fn send(&self, document: DocumentId, command: Command) -> bool {
-        match self.documents.get(&document) {
-            Some(mailbox) => mailbox.send(Box::new(command)).await.is_ok(),
-            None => false,
-        }
-    }
-
-    async fn say_goodbye(self, end: &End) {
-        self.outbox.finish();
-        let clean = matches!(end, End::Clean(_));
-        for mailbox in self.documents.values() {
-            let socket = self.socket;
-            let _ = mailbox.send(Box::new(Input::Left { socket, clean }.into())).await;
-        }
-        if let Some(joined) = &self.joined {
-            self.state.sockets.peers.leave(&joined.peer, self.socket);
-        }
-        let why = match end {
-            End::Clean(why) | End::Lost(why) => why,
-            End::Refused(_, reason) => reason.as_str(),
-        };
-        tracing::info!(socket = self.socket.0, user = %self.member.user, clean, why, "left");
-    }
+fn too_much_memory() -> End {
+    let words = "more than limits.user_bytes is in memory for all your connections together; send less at once";
+    End::Refused(1013, words.to_owned())
 }
 
 fn text_frame() -> End {

@@ -15,7 +15,7 @@ use actix_web::{HttpResponse, web};
 use futures_util::SinkExt;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
-use super::connection::{Connection, Incoming};
+use super::frames::{Connection, Frames};
 use super::outbox;
 use super::outgoing::Outgoing;
 use super::reader::Reader;
@@ -94,25 +94,25 @@ async fn accept<T: Connection>(
 }
 
 async fn serve<T: Connection>(framed: Framed<T, h1::Codec>, identity: &Identity, place: Place, state: Arc<State>) {
-    let (incoming, output) = take_over(framed, state.config.limits.frame_bytes);
-    let (outbox, waiting) = outbox::new(state.config.limits.outbox_bytes);
+    let (frames, output) = take_over(framed, state.config.limits.frame_bytes);
+    let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
     let reader = Reader::new(socket, identity, Arc::clone(&place.share), outbox, state);
-    let incoming = Box::pin(reader.run(incoming)).await;
-    // Nobody listens any more: what is still on its way out gets a moment, no more.
-    if tokio::time::timeout(outbox::LINGER, &mut writing).await.is_err() {
+    let frames = Box::pin(reader.run(frames)).await;
+    // What is still on its way out gets a moment, no more; what still comes in is not looked at. Boxed: it is for the end,
+    // and a task keeps room for it from the start.
+    let end = Box::pin(async { tokio::join!(&mut writing, frames.discard()) });
+    if tokio::time::timeout(outbox::LINGER, end).await.is_err() {
         writing.abort();
-        return;
     }
-    let _ = tokio::time::timeout(outbox::LINGER, incoming.run_out()).await;
 }
 
 /// The connection alone, without what actix needed for it.
-fn take_over<T: Connection>(framed: Framed<T, h1::Codec>, most_frame_bytes: usize) -> (Incoming<T>, WriteHalf<T>) {
+fn take_over<T: Connection>(framed: Framed<T, h1::Codec>, most_frame_bytes: usize) -> (Frames<T>, WriteHalf<T>) {
     let parts = framed.into_parts();
     let (input, output) = tokio::io::split(parts.io);
-    (Incoming::new(input, &parts.read_buf, most_frame_bytes), output)
+    (Frames::new(input, &parts.read_buf, most_frame_bytes), output)
 }
 
 /// Answers as the rest of the server does, and closes the connection.

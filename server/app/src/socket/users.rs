@@ -1,11 +1,13 @@
 //! Who has how many sockets open, and what all sockets of one user may send and ask for together.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fieldbook_core::id::UserId;
+use fieldbook_core::id::{DocumentId, UserId};
 
+use super::memory::Memory;
 use super::rate::Rate;
 use crate::config::Limits;
 use crate::http::ApiError;
@@ -32,8 +34,20 @@ struct User {
 pub(super) struct Share {
     frames: Mutex<Rate>,
     bytes: Mutex<Rate>,
+    ephemeral_bytes: Mutex<Rate>,
     /// At long work.
     pub(super) turns: Turns,
+    /// For what waits.
+    pub(super) memory: Arc<Memory>,
+    most_documents: usize,
+    /// Those that are open, and on how many sockets.
+    documents: Mutex<HashMap<DocumentId, usize>>,
+}
+
+/// A document that is open on one of the user's sockets, counted until it is dropped.
+pub(super) struct OpenDocument {
+    share: Arc<Share>,
+    id: DocumentId,
 }
 
 /// One open socket, counted until it is dropped.
@@ -110,24 +124,65 @@ impl Share {
         Self {
             frames: Mutex::new(Rate::new(limits.user_frames_per_second, now)),
             bytes: Mutex::new(Rate::new(limits.user_bytes_per_second, now)),
+            ephemeral_bytes: Mutex::new(Rate::new(limits.user_ephemeral_bytes_per_second, now)),
             turns: Turns::new(limits.long_work_per_user),
+            memory: Memory::new(limits.user_bytes),
+            most_documents: limits.documents_per_user,
+            documents: Mutex::default(),
         }
+    }
+
+    /// Counts a document as open on one more socket. `None`: the user has as many others open as they may.
+    pub(super) fn open(self: &Arc<Self>, id: DocumentId) -> Option<OpenDocument> {
+        let mut documents = lock(&self.documents);
+        if documents.len() >= self.most_documents && !documents.contains_key(&id) {
+            return None;
+        }
+        *documents.entry(id).or_default() += 1;
+        let share = Arc::clone(self);
+        Some(OpenDocument { share, id })
+    }
+
+    /// Takes from what all sockets of the user may say that is not kept, if there is enough left.
+    pub(super) fn try_take_ephemeral(&self, bytes: usize, now: Instant) -> bool {
+        lock(&self.ephemeral_bytes).try_take(bytes, now)
     }
 
     /// Takes from what all sockets of the user have together, and says how long this one has to wait.
     pub(super) fn take(&self, frames: usize, bytes: usize, now: Instant) -> Duration {
-        let wait = |rate: &Mutex<Rate>, amount| lock(rate).take(amount, now);
+        let wait = |rate: &Mutex<Rate>, amount| {
+            if amount == 0 {
+                return Duration::ZERO;
+            }
+            lock(rate).take(amount, now)
+        };
         wait(&self.frames, frames).max(wait(&self.bytes, bytes))
     }
 
     fn is_rested(&self, now: Instant, turns: usize) -> bool {
         let is_full = |rate: &Mutex<Rate>| lock(rate).is_full(now);
-        is_full(&self.frames) && is_full(&self.bytes) && self.turns.free() >= turns
+        is_full(&self.frames)
+            && is_full(&self.bytes)
+            && is_full(&self.ephemeral_bytes)
+            && self.turns.free() >= turns
+            && self.memory.used() == 0
     }
 }
 
-fn lock(rate: &Mutex<Rate>) -> MutexGuard<'_, Rate> {
-    rate.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for OpenDocument {
+    fn drop(&mut self) {
+        let mut documents = lock(&self.share.documents);
+        if let Entry::Occupied(mut sockets) = documents.entry(self.id) {
+            *sockets.get_mut() -= 1;
+            if *sockets.get() == 0 {
+                sockets.remove();
+            }
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -170,7 +225,7 @@ mod tests {
         drop(place);
         users.sweep();
         let place = users.enter(user(1)).ok().unwrap();
-        assert!(!place.share.take(0, 0, Instant::now()).is_zero());
+        assert!(!place.share.take(1, 0, Instant::now()).is_zero());
         let place_of_another = users.enter(user(2)).ok().unwrap();
         assert!(place_of_another.share.take(10, 0, Instant::now()).is_zero());
         drop(place_of_another);
@@ -184,5 +239,26 @@ mod tests {
         drop(users.enter(user(1)));
         users.sweep();
         assert!(users.lock().users.is_empty());
+    }
+
+    #[test]
+    fn a_document_on_many_sockets_is_one() {
+        let users = users(Limits {
+            documents_per_user: 2,
+            ..Limits::default()
+        });
+        let share = Arc::clone(&users.enter(user(1)).ok().unwrap().share);
+        let [first, second, third] = [1, 2, 3].map(|n| {
+            let id = uuid::Builder::from_random_bytes([n; 16]).into_uuid();
+            DocumentId::from_bytes(id.into_bytes()).unwrap()
+        });
+        let (phone, tablet) = (share.open(first), share.open(first));
+        let other = share.open(second);
+        assert!(phone.is_some() && tablet.is_some() && other.is_some());
+        assert!(share.open(third).is_none());
+        drop(phone);
+        assert!(share.open(third).is_none(), "it is open on the tablet");
+        drop(tablet);
+        assert!(share.open(third).is_some());
     }
 }

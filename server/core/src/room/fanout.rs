@@ -168,7 +168,7 @@ impl Room {
                 );
             }
         }
-        self.send_to_others(socket, &wire::ephemeral(&message));
+        self.send_to_others(socket, &wire::ephemeral(&message), Effect::Offer);
     }
 
     /// E2: the server says goodbye for a stock peer that is gone.
@@ -186,13 +186,13 @@ impl Room {
             count: peer.count.saturating_add(1),
             data: wire::stock_goodbye(),
         };
-        self.send_to_others(socket, &wire::ephemeral(&goodbye));
+        self.send_to_others(socket, &wire::ephemeral(&goodbye), Effect::Send);
     }
 
-    fn send_to_others(&mut self, socket: SocketId, frame: &Frame) {
+    fn send_to_others(&mut self, socket: SocketId, frame: &Frame, how: fn(SocketId, Frame) -> Effect) {
         for (other, session) in &self.sessions {
             if *other != socket && session.role.is_some() {
-                self.effects.push_back(Effect::Send(*other, frame.clone()));
+                self.effects.push_back(how(*other, frame.clone()));
             }
         }
     }

@@ -18,13 +18,13 @@ use crate::wire;
 /// Changes of one message, read and bounded.
 #[derive(Default)]
 pub(super) struct Offer {
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
     refused: Option<(Refusal, Option<ChangeHash>)>,
     documents: Vec<Bytes>,
 }
 
 impl Room {
-    pub(super) fn receive(&mut self, now: u64, socket: SocketId, request: bool, message: SyncMessage) {
+    pub(super) fn receive(&mut self, now: u64, socket: SocketId, request: bool, mut message: SyncMessage) {
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
@@ -37,12 +37,15 @@ impl Room {
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
-        session.held.push_back(message);
+        if !session.may_write() {
+            message.forget_changes();
+        }
+        session.held.push(message);
         if session.busy {
+            let first = session.held.first().map_or(0, SyncMessage::weight);
+            let (behind, limits) = (session.held.weight() - first, &self.config.limits);
             // The first is being worked on; how much it may be is said elsewhere.
-            let behind = session.held.iter().skip(1);
-            let held: usize = behind.flat_map(|m| &m.changes).map(Bytes::len).sum();
-            if held > self.config.limits.orphan_bytes || session.held.len() > self.config.limits.orphans {
+            if behind > limits.orphan_bytes || session.held.len() > limits.orphans {
                 self.effects.push_back(Effect::Close(socket, Closing::TooMuchHeld));
             }
             return;
@@ -59,12 +62,9 @@ impl Room {
             if session.busy {
                 return;
             }
-            let Some(message) = session.held.pop_front() else {
+            let Some(message) = session.held.pop() else {
                 return;
             };
-            if session.held.is_empty() {
-                session.held = VecDeque::new();
-            }
             self.take(now, socket, message, resumed);
             resumed = false;
         }
@@ -140,7 +140,7 @@ impl Room {
     fn ask_world(&mut self, socket: SocketId, message: SyncMessage, question: Effect) {
         if let Some(session) = self.sessions.get_mut(&socket) {
             session.busy = true;
-            session.held.push_front(message);
+            session.held.put_back(message);
             self.effects.push_back(question);
         }
     }
@@ -153,6 +153,7 @@ impl Room {
         let session = self.sessions.get(&socket)?;
         let offered: std::collections::HashSet<_> = offer.changes.iter().map(|change| change.hash).collect();
         let mut hashes: Vec<ChangeHash> = Vec::new();
+        let mut claimed: Vec<ChangeHash> = Vec::new();
         for change in &offer.changes {
             if self.history.has_passed(change) {
                 hashes.push(change.hash);
@@ -165,15 +166,19 @@ impl Room {
         let opening = !matches!(session.phase, Phase::Live(_)) || message.begins_again();
         if opening || session.may_write() {
             // In a Live session it is known what the client has; but what is unknown would be asked for.
-            hashes.extend(message.heads.iter().filter(|head| !offered.contains(*head)));
+            claimed.extend(message.heads.iter().filter(|head| !offered.contains(*head)));
         }
         let mut retained = false;
         if opening {
-            hashes.extend(&message.last_sync);
+            claimed.extend(&message.last_sync);
             let named = message.heads.iter().chain(&message.last_sync);
             retained = self.history.can_recall()
                 && !message.heads.is_empty()
                 && self.history.lacks(named, self.history.stored()) == Lacks::Everything;
+        }
+        claimed.retain(|hash| !self.history.knows(hash));
+        if claimed.len() <= self.config.limits.message_lookups {
+            hashes.append(&mut claimed);
         }
         hashes.retain(|hash| !self.history.knows(hash));
         hashes.sort_unstable();
@@ -224,14 +229,15 @@ impl Room {
         match changes {
             _ if std::mem::take(&mut session.answer_is_stale) => {}
             Ok(changes) => {
-                if let Some(message) = session.held.front_mut() {
+                if let Some(mut message) = session.held.pop() {
                     message.changes.splice(0..0, changes);
+                    session.held.put_back(message);
                 }
             }
             Err(why) => {
                 let hashes = session
                     .held
-                    .front()
+                    .first()
                     .map(|message| message.heads.clone())
                     .unwrap_or_default();
                 self.refuse(socket, &hashes, "document", &why);
@@ -320,6 +326,9 @@ impl Room {
         };
         session.heard(message, &self.history);
         let begins_again = session.takes_reset(message, now);
+        if begins_again && session.resets() > self.config.limits.resets_per_minute {
+            return self.effects.push_back(Effect::Close(socket, Closing::TooManyResets));
+        }
         if begins_again || !matches!(session.phase, Phase::Live(_)) {
             let named = what_it_has(message, &self.history);
             let reads_archive = matches!(

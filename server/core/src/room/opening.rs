@@ -1,5 +1,6 @@
 //! From a session's first message to Live (rules D1–D4, S1–S3, S8).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use automerge::ChangeHash;
@@ -11,7 +12,7 @@ use crate::history::Lacks;
 use crate::id::{PeerId, SocketId};
 use crate::message::SyncMessage;
 use crate::sync::{Phase, Session};
-use crate::wire;
+use crate::wire::{self, Frame};
 
 impl Room {
     pub(super) fn open(&mut self, now: u64, socket: SocketId, peer: PeerId, member: Member, extended: bool) {
@@ -207,26 +208,22 @@ impl Room {
             .entries(position, self.history.stored())
             .map(|entry| entry.bytes.clone())
             .collect();
-        let mut shared = None;
+        let mut encoded: HashMap<_, Frame> = HashMap::new();
         for socket in waiting {
             let Some(session) = self.sessions.get_mut(&socket) else {
                 continue;
             };
-            let alike = session.takes_shared();
-            let frame = match &shared {
-                Some(frame) if alike => Clone::clone(frame),
-                _ => {
-                    let data = session
-                        .reply(&heads, &mut Vec::new())
-                        .with_document(&archive, tail.iter());
-                    wire::sync(&self.config.us, self.id, &data)
-                }
-            };
-            if alike {
-                shared = Some(frame.clone());
-            }
-            self.effects.push_back(Effect::Send(socket, frame));
+            // What one is asked for goes in a message of its own: however many wait, there are few copies of a document.
+            let reply = session.reply_without_asking(&heads);
+            let frame = encoded
+                .entry((reply.flags, reply.applies))
+                .or_insert_with(|| wire::sync(&self.config.us, self.id, &reply.with_document(&archive, tail.iter())));
+            self.effects.push_back(Effect::Send(socket, frame.clone()));
+            let asks = session.asks();
             self.becomes_live(now, socket, heads.clone(), true);
+            if asks {
+                self.send_alone(socket, &heads, &[]);
+            }
         }
     }
 

@@ -132,6 +132,13 @@ impl Load {
         Self(sum)
     }
 
+    /// Of a message: its changes, and the hashes that are looked up.
+    #[must_use]
+    pub fn of_message(message: &SyncMessage) -> Self {
+        let hashes = message.heads.len() + message.need.len() + message.last_sync.len();
+        Self::of(&message.changes) + Self(hashes as u64)
+    }
+
     /// Would it hold others up, who wait on the same thread?
     #[must_use]
     pub fn is_long(self) -> bool {
@@ -201,6 +208,8 @@ pub enum Effect {
         /// The rule's name.
         rule: &'static str,
     },
+    /// A frame for a socket's outbox that may be dropped if much waits there.
+    Offer(SocketId, Frame),
     /// Close a socket.
     Close(SocketId, Closing),
 }
@@ -212,6 +221,8 @@ pub enum Closing {
     NotAutomerge,
     /// More waits to be read than is allowed.
     TooMuchHeld,
+    /// It begins again and again.
+    TooManyResets,
     /// The store could not be read.
     CannotRead,
     /// Somebody else wrote to the store: the room must be loaded again.
@@ -224,7 +235,7 @@ impl Closing {
     pub fn code(self) -> u16 {
         match self {
             Self::NotAutomerge => 1007,
-            Self::TooMuchHeld | Self::CannotRead => 1013,
+            Self::TooMuchHeld | Self::TooManyResets | Self::CannotRead => 1013,
             Self::StoreMovedOn => 1012,
         }
     }
@@ -235,6 +246,7 @@ impl Closing {
         match self {
             Self::NotAutomerge => "a sync message carries bytes that are no automerge chunk of an accepted type",
             Self::TooMuchHeld => "too much of this session waits to be read; connect again and send less at once",
+            Self::TooManyResets => "this session began again more often than limits.resets_per_minute allows",
             Self::CannotRead => "the document cannot be read now; connect again in a moment",
             Self::StoreMovedOn => "the document is being loaded again; connect again",
         }

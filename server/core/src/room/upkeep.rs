@@ -27,7 +27,13 @@ impl Room {
         self.plan_presence(now);
         self.orphans.forget(socket);
         if self.sessions.is_empty() {
-            self.due.unload = Some(now + self.config.timing.unload_ms);
+            // Of what does not exist nothing needs to be at hand.
+            let linger = if self.workspace.is_some() {
+                self.config.timing.unload_ms
+            } else {
+                0
+            };
+            self.due.unload = Some(now + linger);
             self.plan_compaction(now);
         }
     }

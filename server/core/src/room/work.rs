@@ -27,6 +27,17 @@ pub(super) struct Work {
     pub(super) admitted: usize,
 }
 
+impl Work {
+    fn weight(&self) -> usize {
+        let unread = self.unread.iter().map(|chunk| match chunk {
+            Chunk::Change(bytes) | Chunk::Document(bytes) => bytes.len(),
+        });
+        let read = self.offer.changes.iter().map(|change| change.bytes.len());
+        let queued = self.queue.iter().flatten().map(|(_, change)| change.bytes.len());
+        self.message.weight() + unread.chain(read).chain(queued).sum::<usize>()
+    }
+}
+
 impl Room {
     /// Has this step worked enough?
     pub(super) fn is_tired(&self) -> bool {
@@ -80,6 +91,12 @@ impl Room {
         self.work.iter().any(|work| work.socket == socket)
     }
 
+    /// Bytes of what was put off of this socket's, roughly.
+    pub(super) fn work_of(&self, socket: SocketId) -> usize {
+        let own = self.work.iter().filter(|work| work.socket == socket);
+        own.map(Work::weight).sum()
+    }
+
     /// How much work an input brings to its step, as far as it can be told: what it carries itself, and what has waited
     /// for it.
     #[must_use]
@@ -88,12 +105,12 @@ impl Room {
         match input {
             Input::Sync { socket, message, .. } => {
                 let session = self.sessions.get(socket);
-                if message.changes.is_empty() || session.is_some_and(|session| session.busy) {
+                if session.is_some_and(|session| session.busy) {
                     Load::default()
-                } else if self.history.must_prepare() {
+                } else if !message.changes.is_empty() && self.history.must_prepare() {
                     Load::MUCH
                 } else {
-                    Load::of(&message.changes)
+                    Load::of_message(message)
                 }
             }
             Input::Recalled { socket, retained, .. } => Load::of(retained) + self.held(*socket),
@@ -106,8 +123,8 @@ impl Room {
     }
 
     fn held(&self, socket: SocketId) -> Load {
-        let held = self.sessions.get(&socket).into_iter().flat_map(|session| &session.held);
-        let load: Load = held.map(|message| Load::of(&message.changes)).sum();
+        let session = self.sessions.get(&socket).into_iter();
+        let load: Load = session.flat_map(|session| session.held.iter()).map(Load::of_message).sum();
         if load > Load::default() && self.history.must_prepare() {
             Load::MUCH
         } else {

@@ -225,3 +225,109 @@ fn an_archive_whose_tail_is_gone_is_read_again() {
     });
     assert_eq!(carries(&scene.sync(ann)), [Bytes::from_static(b"new")]);
 }
+
+#[test]
+fn of_names_that_only_the_archive_could_know_so_many_are_looked_up() {
+    // R6: beyond that, it is cheaper to send everything.
+    let changes = Author::new(1).write(4);
+    let asked_by_one_who_names = |names: u8| {
+        let mut scene = Scene::with(
+            |config| config.limits.message_lookups = 10,
+            Some(loaded_with_archive(&changes, 4, 0)),
+        );
+        let ben = scene.opens("ben");
+        let name = |n: u8| ChangeHash([n; 32]);
+        let message = SyncMessage {
+            heads: vec![name(0)],
+            last_sync: (1..names).map(name).collect(),
+            ..SyncMessage::default()
+        };
+        scene.says(ben, message);
+        scene.next_asked()
+    };
+    let Some(Effect::Recall { hashes, .. }) = asked_by_one_who_names(10) else {
+        panic!("they are looked up")
+    };
+    assert_eq!(hashes.len(), 10);
+    assert!(matches!(asked_by_one_who_names(11), Some(Effect::ReadArchive)));
+}
+
+#[test]
+fn however_many_wait_for_the_archive_it_is_encoded_once_for_all_who_are_told_the_same() {
+    // R6
+    let changes = Author::new(1).write(4);
+    let mut scene = Scene::with(|_| {}, Some(loaded_with_archive(&changes, 4, 0)));
+    let viewers = [1, 2, 3].map(|_| scene.opens_as("vic", Role::Viewer, HOME, false));
+    let editors = ["ben", "cat"].map(|name| scene.opens(name));
+    let unknown = [7, 8].map(|n| ChangeHash([n; 32]));
+    for viewer in viewers {
+        scene.requests(viewer);
+    }
+    for (editor, head) in editors.into_iter().zip(unknown) {
+        let heads = vec![head];
+        scene.says(
+            editor,
+            SyncMessage {
+                heads,
+                ..SyncMessage::default()
+            },
+        );
+        let socket = editor;
+        scene.step(Input::Recalled {
+            socket,
+            archived: Vec::new(),
+            retained: Vec::new(),
+            failed: false,
+        });
+    }
+    scene.step(Input::Archive {
+        read: Some((4, Bytes::from_static(b"archive"))),
+    });
+    let first = |scene: &Scene, socket: SocketId| match &scene.outboxes[&socket][0] {
+        Frame::Addressed(bytes) => bytes.as_ptr(),
+        Frame::Plain(_) => panic!("a sync frame is addressed"),
+    };
+    let of_viewers = viewers.map(|socket| first(&scene, socket));
+    assert_eq!(of_viewers, [of_viewers[0]; 3]);
+    assert_eq!(first(&scene, editors[0]), first(&scene, editors[1]));
+    for viewer in viewers {
+        assert!(is_read_only(&scene.sync(viewer)), "S7");
+    }
+    for (editor, head) in editors.into_iter().zip(unknown) {
+        let [document, question] = &scene.syncs(editor)[..] else {
+            panic!("the document, and a question")
+        };
+        assert_eq!((document.changes.len(), question.changes.len()), (1, 0));
+        assert_eq!(question.need, [head]);
+    }
+}
+
+#[test]
+fn who_begins_again_too_often_is_closed() {
+    // S8, R6
+    let mut device = Author::new(1);
+    let changes = device.write(1);
+    let mut scene = Scene::with(|config| config.limits.resets_per_minute = 5, Some(loaded(&changes)));
+    let ben = scene.opens("ben");
+    scene.says(ben, device.hello());
+    let shared = device.heads();
+    let asks_again = |scene: &mut Scene, number: u8| {
+        // With the same heads it would be the same again.
+        let message = SyncMessage {
+            heads: vec![ChangeHash([number; 32])],
+            need: shared.clone(),
+            ..SyncMessage::default()
+        };
+        scene.says(ben, message);
+        scene.next_asked()
+    };
+    for number in 0..5 {
+        assert!(asks_again(&mut scene, number).is_none());
+    }
+    scene.passes(60_000);
+    for number in 0..5 {
+        assert!(asks_again(&mut scene, number).is_none(), "a minute is over");
+    }
+    let closed = asks_again(&mut scene, 5);
+    assert!(matches!(closed, Some(Effect::Close(_, Closing::TooManyResets))));
+}

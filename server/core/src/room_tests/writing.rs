@@ -210,7 +210,7 @@ fn too_much_that_waits_behind_a_question_closes_the_socket() {
     let mut device = Author::new(1);
     let changes = device.write(4);
     let mut scene = Scene::with(
-        |config| config.limits.orphan_bytes = 100,
+        |config| config.limits.orphan_bytes = 300,
         Some(loaded_with_archive(&changes, 4, 0)),
     );
     let ben = scene.opens("ben");
@@ -220,6 +220,29 @@ fn too_much_that_waits_behind_a_question_closes_the_socket() {
     scene.says(ben, device.hello());
     assert!(scene.next_asked().is_none(), "what is being worked on does not count");
     scene.says(ben, device.offers(&large));
+    assert!(matches!(
+        scene.next_asked(),
+        Some(Effect::Close(_, Closing::TooMuchHeld))
+    ));
+}
+
+#[test]
+fn messages_without_changes_that_wait_behind_a_question_count_too() {
+    let changes = Author::new(1).write(4);
+    let mut scene = Scene::with(
+        |config| config.limits.orphan_bytes = 10_000,
+        Some(loaded_with_archive(&changes, 4, 0)),
+    );
+    let ben = scene.opens("ben");
+    scene.says(ben, Author::new(2).offers(&changes));
+    scene.asked.clear();
+    let names = |count: u8| SyncMessage {
+        heads: (0..count).map(|n| ChangeHash([n; 32])).collect(),
+        ..SyncMessage::default()
+    };
+    scene.says(ben, names(200));
+    assert!(scene.next_asked().is_none());
+    scene.says(ben, names(200));
     assert!(matches!(
         scene.next_asked(),
         Some(Effect::Close(_, Closing::TooMuchHeld))

@@ -168,7 +168,7 @@ impl World {
     fn perform(&mut self, effect: Effect) {
         self.say(|| format!("    {}", short(&format!("{effect:?}"))));
         match effect {
-            Effect::Send(socket, frame) => self.send(socket, frame),
+            Effect::Send(socket, frame) | Effect::Offer(socket, frame) => self.send(socket, frame),
             Effect::Refused { socket, rule } => self.refused(socket, rule),
             Effect::Close(socket, Closing::CannotRead) if self.store.reads_failed => self.cut(socket),
             Effect::Close(socket, Closing::TooMuchHeld) if self.settings.small => self.cut(socket),

@@ -271,7 +271,7 @@ impl World {
         let heard = Message::decode(&data).expect("what automerge wrote");
         socket.watch.heard(&heard, read, &mut client.doc);
         let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
-        let message = SyncMessage::decode(&data, self.config.limits.message_hashes).expect("a sound message");
+        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
             socket.granted = client.grant;

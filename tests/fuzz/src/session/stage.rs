@@ -123,7 +123,7 @@ impl Stage {
 
     pub(super) fn message(&mut self, who: u8, bytes: &[u8]) {
         let bytes = Bytes::copy_from_slice(bytes);
-        if let Ok(message) = SyncMessage::decode(&bytes, limits().message_hashes) {
+        if let Ok(message) = SyncMessage::decode(&bytes, &limits()) {
             self.sync(who, false, message);
         }
     }
@@ -132,7 +132,7 @@ impl Stage {
         let Some(socket) = self.socket(who) else { return };
         match wire::decode(&Bytes::copy_from_slice(bytes)) {
             Ok(ClientFrame::Sync { request, data, .. }) => {
-                if let Ok(message) = SyncMessage::decode(&data, limits().message_hashes) {
+                if let Ok(message) = SyncMessage::decode(&data, &limits()) {
                     self.sync(who, request, message);
                 }
             }
@@ -245,7 +245,7 @@ impl Stage {
         let mut closed = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Send(socket, frame) => self.check_frame(socket, frame),
+                Effect::Send(socket, frame) | Effect::Offer(socket, frame) => self.check_frame(socket, frame),
                 Effect::Close(socket, _) => closed.push(socket),
                 Effect::Refused { .. } => {}
                 Effect::Unreadable(error) => panic!("what is stored is sound: {error}"),

@@ -8,7 +8,7 @@ use automerge::sync::{Message, MessageFlags};
 use automerge::transaction::Transactable;
 use automerge::{ActorId, Change, ChangeHash, ObjType};
 use fieldbook_harness::{Peer, TestServer, Value, converge};
-use fieldbook_sync_tests::{Bystanders, forge};
+use fieldbook_sync_tests::{Bystanders, forge, peak_memory_mb};
 
 /// A document that Ann and Ben have open, and a third member who means no good.
 struct Scene {
@@ -165,13 +165,51 @@ async fn a_deflate_bomb() {
     assert!(peak < 300, "the server has used {peak} MB");
 }
 
-fn peak_memory_mb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("Linux tells the peak");
-    peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+#[tokio::test]
+async fn a_frame_full_of_the_smallest_changes() {
+    // R6: a viewer is enough, since a message is read before it is known who may write.
+    const FRAME: usize = 32 << 20; // limits.frame_bytes
+    const MOST: usize = 500_000; // limits.message_changes
+    let mut scene = Scene::set(TestServer::setup()).await;
+    let of = |count: usize, size: usize| {
+        let one = [forge::leb128(size as u64), vec![0; size]].concat();
+        [
+            vec![0x42, 0, 0, 1, 0, 0],
+            forge::leb128(count as u64),
+            one.repeat(count),
+        ]
+        .concat()
+    };
+    let cases = [
+        ("empty", of(FRAME - 10_000, 0), "limits.message_changes"),
+        (
+            "as many empty ones as allowed",
+            of(MOST, 0),
+            "shorter than an automerge chunk",
+        ),
+        ("of nine bytes", of(MOST, 9), "shorter than an automerge chunk"),
+        ("short", of(FRAME / 11 - 10_000, 10), "limits.message_changes"),
+        ("one too many", of(MOST + 1, 60), "limits.message_changes"),
+    ];
+    for (name, data, why) in cases {
+        let mut socket = scene.server.viewer("vic").raw_joined().await;
+        let frame = socket.about("sync", &scene.document).with("data", data);
+        socket.send(&frame).await;
+        let (code, reason) = socket.closed().await;
+        assert_eq!(code, Some(1007), "{name}: {reason}");
+        assert!(reason.contains(why), "{name}: {reason}");
+        scene.unharmed(name).await;
+    }
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        let mut socket = scene.server.viewer("vic").raw_joined().await;
+        let frame = socket.about("sync", &scene.document).with("data", of(MOST, 60));
+        socket.send(&frame).await;
+        sockets.push(socket);
+    }
+    scene.unharmed("as many as there may be").await;
+    let peak = peak_memory_mb(scene.server.pid());
+    assert!(peak < 300, "the server has used {peak} MB");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 mod bad_frames;
 mod bad_sync;
+mod budgets;
 mod compaction;
 mod connecting;
 mod documents;
 mod ephemeral;
 mod floods;
 mod killed;
+mod limits;
 mod long_work;
 mod people;
 mod shares;
