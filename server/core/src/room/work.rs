@@ -124,7 +124,10 @@ impl Room {
 
     fn held(&self, socket: SocketId) -> Load {
         let session = self.sessions.get(&socket).into_iter();
-        let load: Load = session.flat_map(|session| session.held.iter()).map(Load::of_message).sum();
+        let load: Load = session
+            .flat_map(|session| session.held.iter())
+            .map(Load::of_message)
+            .sum();
         if load > Load::default() && self.history.must_prepare() {
             Load::MUCH
         } else {

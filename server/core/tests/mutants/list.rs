@@ -132,9 +132,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a viewer's change is let in",
         breaks: "R5",
-        file: "room/incoming.rs",
-        find: "let writes = session.may_write();",
-        replace: "let writes = session.role.is_some();",
+        file: "sync.rs",
+        find: "!self.refused && self.role.is_some_and(Role::may_write)",
+        replace: "!self.refused && self.role.is_some()",
         seed: None,
     },
     Mutant {
@@ -314,8 +314,8 @@ pub(crate) const UNNOTICED: &[Mutant] = &[
         name: "orphans without a bound",
         breaks: "R6",
         file: "orphans.rs",
-        find: ".is_some_and(|h| h.changes > limits.orphans || h.bytes > limits.orphan_bytes)",
-        replace: ".is_some_and(|h| h.changes > limits.orphans * 1_000 || h.bytes > limits.orphan_bytes * 1_000)",
+        find: "while self.count(socket) > limits.orphans || self.bytes(socket) > limits.orphan_bytes {",
+        replace: "while self.count(socket) > limits.orphans * 1_000 || self.bytes(socket) > limits.orphan_bytes * 1_000 {",
         seed: None,
     },
     Mutant {

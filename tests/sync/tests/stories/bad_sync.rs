@@ -256,7 +256,7 @@ async fn a_change_that_cannot_be_is_refused_and_its_session_reads_on() {
                 insert: false,
             }),
         ),
-        ("encoding", forge::altered(&fits, |change| change.extra_bytes = vec![1])),
+        ("author", forge::altered(&fits, |change| change.extra_bytes = vec![1])),
     ];
     for (name, change) in cases {
         refused(&mut scene, name, &change).await;
