@@ -1,13 +1,12 @@
 //! `fieldbook verify` and `fieldbook export`: documents as they are stored.
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
 
 use bytes::Bytes;
 use fieldbook_core::history::{History, Index};
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::DocumentStore;
-use fieldbook_store::sqlite::SqliteStore;
+use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use fieldbook_worker::{Job, Outcome, Workers};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -79,7 +78,7 @@ async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
     if !has_data(folder) {
         return Err(no_data(folder));
     }
-    Ok(open_store(folder, Duration::ZERO).await?)
+    Ok(open_store(folder, SqliteOptions::default()).await?)
 }
 
 async fn check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Option<(DocumentId, String)> {

@@ -1,9 +1,7 @@
 //! `fieldbook token`
 
-use std::time::Duration;
-
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::sqlite::SqliteStore;
+use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use fieldbook_store::{Account, Directory, Role, StoreError, Workspace};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +19,7 @@ pub(super) async fn token(config: &Config, arguments: &Token) -> Result<(), Fail
     if !config.server.data.is_dir() {
         return Err(no_data(&config.server.data));
     }
-    let store = open_store(&config.server.data, Duration::ZERO).await?;
+    let store = open_store(&config.server.data, SqliteOptions::default()).await?;
     let account = account(&store, &name, arguments).await?;
     let role = arguments
         .role

@@ -30,7 +30,10 @@ pub(super) struct Answer {
     pub(super) turn: Option<Turn>,
 }
 
-/// What a room's task has of a socket.
+/// What a room's task has of each socket.
+pub(super) type Lines = HashMap<SocketId, Line, rustc_hash::FxBuildHasher>;
+
+/// What it has of one.
 pub(super) struct Line {
     pub(super) outbox: Outbox,
     pub(super) turns: Turns,
@@ -51,7 +54,7 @@ impl Line {
 }
 
 impl World {
-    pub(super) fn perform(&self, effect: Effect, lines: &HashMap<SocketId, Line>, turn: &mut Option<Turn>) {
+    pub(super) fn perform(&self, effect: Effect, lines: &Lines, turn: &mut Option<Turn>) {
         match effect {
             Effect::Send(socket, frame) => {
                 if let Some(line) = lines.get(&socket) {
@@ -225,7 +228,8 @@ impl World {
     async fn summarise(self, up_to: u64) -> Input {
         let _turn = self.rooms.0.summaries.next().await;
         let started = Instant::now();
-        let updated = titles::update(&self.rooms, self.id, up_to).await;
+        // Boxed: many wait for their turn, and what they wait in is not to hold what comes afterwards.
+        let updated = Box::pin(titles::update(&self.rooms, self.id, up_to)).await;
         if let Err(error) = &updated {
             self.rooms.0.titles_behind.notify_one();
             // Why is known already.

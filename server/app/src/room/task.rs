@@ -4,13 +4,14 @@
 //! It lives on a thread that serves sockets, beside many others. What would hold these up goes to a thread of its own.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::room::{Closing, Input, Loaded, Room};
 use tokio::sync::mpsc;
 
-use super::effects::{Answer, Line, World};
+use super::effects::{Answer, Line, Lines, World};
 use super::{Command, Rooms, Turn};
 
 /// Inputs taken in a row before the task lets others run.
@@ -29,7 +30,8 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<
         inbox,
         answered,
         world,
-        lines: HashMap::new(),
+        lines: Lines::default(),
+        alarm: Alarm::default(),
         turns: HashMap::new(),
     };
     while let Some(room) = Box::pin(task.load()).await {
@@ -47,9 +49,11 @@ struct Task {
     /// wait behind the mailbox.
     answered: mpsc::UnboundedReceiver<Box<Answer>>,
     world: World,
-    lines: HashMap<SocketId, Line>,
+    /// Sockets are numbered by us: nobody chooses numbers that collide.
+    lines: Lines,
     /// Of those of whose messages something is left to be done.
     turns: HashMap<SocketId, Turn>,
+    alarm: Alarm,
 }
 
 enum Next {
@@ -151,12 +155,13 @@ impl Task {
 
     async fn next(&mut self, room: &Room) -> Next {
         let wake = room.wake_at_ms().map(|at| self.rooms.instant(at));
+        let alarm = self.alarm.until(wake);
         tokio::select! {
             biased;
             answer = self.answered.recv() => Next::Answer(answer),
             command = self.inbox.recv(), if !room.is_full() => Next::Command(command),
             () = std::future::ready(()), if room.works_for().is_some() => Next::Wake,
-            () = sleep_until(wake) => Next::Wake,
+            () = alarm => Next::Wake,
         }
     }
 
@@ -263,9 +268,51 @@ impl Task {
     }
 }
 
-async fn sleep_until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
+/// A timer that is set anew only when it would ring too late: what a room waits for is put off with nearly each input, and
+/// setting a timer takes longer than letting it ring in vain.
+#[derive(Default)]
+struct Alarm {
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Alarm {
+    /// Waits until then; `None`: for ever.
+    async fn until(&mut self, at: Option<tokio::time::Instant>) {
+        let Some(at) = at else {
+            return std::future::pending().await;
+        };
+        loop {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+            if timer.deadline() > at || timer.is_elapsed() {
+                timer.as_mut().reset(at);
+            }
+            timer.as_mut().await;
+            if tokio::time::Instant::now() >= at {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_when_it_is_due_however_it_was_set_before() {
+        let (mut alarm, start) = (Alarm::default(), Instant::now());
+        let after = |seconds| Some(start + Duration::from_secs(seconds));
+        for (given_up, at) in [(5, 9), (20, 12), (13, 13)] {
+            let soon = tokio::time::timeout(Duration::from_millis(10), alarm.until(after(given_up)));
+            assert!(soon.await.is_err());
+            alarm.until(after(at)).await;
+            assert_eq!(start.elapsed().as_secs(), at);
+        }
+        alarm.until(after(1)).await;
+        assert_eq!(start.elapsed().as_secs(), 13, "at once");
+        let never = tokio::time::timeout(Duration::from_secs(60), alarm.until(None));
+        assert!(never.await.is_err());
     }
 }

@@ -17,6 +17,8 @@ use crate::config::Limits;
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// What a message costs beside its bytes.
 const OVERHEAD: usize = 64;
+/// Places for messages that an empty outbox keeps.
+const KEPT_PLACES: usize = 4;
 /// The user's budget is asked in steps of this, so that who reads asks for nothing.
 const BUDGET_STEP: usize = 64 << 10;
 
@@ -233,8 +235,8 @@ impl Queue {
         }
         self.droppable -= item.droppable();
         self.settle();
-        if self.waiting.is_empty() {
-            // Most sockets are idle most of the time: they hold nothing.
+        if self.waiting.is_empty() && self.waiting.capacity() > KEPT_PLACES {
+            // Most sockets are idle most of the time: they hold next to nothing.
             self.waiting = VecDeque::new();
         }
         Some(item)

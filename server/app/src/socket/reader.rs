@@ -18,17 +18,20 @@ use super::memory::Charge;
 use super::users::{OpenDocument, Share};
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
+use crate::config::Sync;
 use crate::room::Mailbox;
 use crate::startup::State;
 
 /// Pings that may stay unanswered (C6).
 const MISSED_PINGS: u32 = 2;
+/// A sign-in that lasts longer is looked at again then: timers do not go further.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400 * 365);
 
 /// One socket, from its upgrade to its end.
 pub(super) struct Reader {
     socket: SocketId,
     member: Member,
-    expires_in: Duration,
+    clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
     joined: Option<Joined>,
@@ -50,6 +53,31 @@ pub(super) struct Reader {
 struct Joined {
     peer: PeerId,
     extended: bool,
+}
+
+/// When what is due.
+struct Clock {
+    ping: tokio::time::Instant,
+    /// `None`: it has joined.
+    join_deadline: Option<tokio::time::Instant>,
+    expiry: tokio::time::Instant,
+}
+
+impl Clock {
+    fn new(identity: &Identity, sync: &Sync) -> Self {
+        let now = tokio::time::Instant::now();
+        let expires_in = Duration::from_millis(u64::try_from(identity.expires_at_ms - now_ms()).unwrap_or(0));
+        Self {
+            ping: now + Duration::from_millis(sync.ping_interval_ms),
+            join_deadline: Some(now + Duration::from_millis(sync.join_deadline_ms)),
+            expiry: now + expires_in.min(LONGEST_WAIT),
+        }
+    }
+
+    fn next(&self) -> tokio::time::Instant {
+        let soonest = self.ping.min(self.expiry);
+        self.join_deadline.map_or(soonest, |deadline| soonest.min(deadline))
+    }
 }
 
 /// How a socket ended.
@@ -75,7 +103,7 @@ impl Reader {
         Self {
             socket,
             member: member(identity),
-            expires_in: Duration::from_millis(u64::try_from(identity.expires_at_ms - now_ms()).unwrap_or(0)),
+            clock: Clock::new(identity, &state.config.sync),
             outbox,
             joined: None,
             documents: HashMap::new(),
@@ -103,25 +131,25 @@ impl Reader {
     }
 
     async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>) -> End {
-        let sync = &self.state.config.sync;
-        let join_deadline = tokio::time::sleep(Duration::from_millis(sync.join_deadline_ms));
-        let expiry = tokio::time::sleep(self.expires_in.min(Duration::from_secs(86_400 * 365)));
-        let mut pings = tokio::time::interval(Duration::from_millis(sync.ping_interval_ms));
-        pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stopping = self.state.stopping();
-        tokio::pin!(join_deadline, expiry);
+        let mut watch = self.state.stopping();
+        // What is waited for beside the client is set up once and asked only when nothing has come.
+        let (stopping, alarm) = (
+            watch.wait_for(|stopping| *stopping),
+            tokio::time::sleep_until(self.clock.next()),
+        );
+        tokio::pin!(stopping, alarm);
         loop {
             let arrived = tokio::select! {
+                biased;
                 arrived = frames.arrive() => arrived,
-                _ = pings.tick() => match self.ping() {
-                    Some(end) => return end,
-                    None => continue,
-                },
-                () = &mut join_deadline, if self.joined.is_none() => {
-                    return End::Refused(1008, "send `join` first; the time for it is over".to_owned());
+                () = &mut alarm => {
+                    if let Some(end) = self.ring() {
+                        return end;
+                    }
+                    alarm.as_mut().reset(self.clock.next());
+                    continue;
                 }
-                () = &mut expiry => return End::Refused(4401, "your sign-in or token has expired".to_owned()),
-                _ = stopping.wait_for(|stopping| *stopping) => {
+                _ = &mut stopping => {
                     return End::Refused(1012, "the server is stopping; connect again".to_owned());
                 }
             };
@@ -159,6 +187,23 @@ impl Reader {
         } else {
             Err(too_much_memory())
         }
+    }
+
+    /// Something is due: a ping, or the end.
+    fn ring(&mut self) -> Option<End> {
+        let now = tokio::time::Instant::now();
+        if self.clock.expiry <= now {
+            return Some(End::Refused(4401, "your sign-in or token has expired".to_owned()));
+        }
+        if self.clock.join_deadline.is_some_and(|deadline| deadline <= now) {
+            let words = "send `join` first; the time for it is over";
+            return Some(End::Refused(1008, words.to_owned()));
+        }
+        if self.clock.ping > now {
+            return None;
+        }
+        self.clock.ping = now + Duration::from_millis(self.state.config.sync.ping_interval_ms);
+        self.ping()
     }
 
     fn ping(&mut self) -> Option<End> {
@@ -212,7 +257,11 @@ impl Reader {
     /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
     async fn hold_back(&mut self, frames: usize, bytes: usize) {
         let now = Instant::now();
-        let own = self.bytes.take(bytes, now).max(self.frames.take(frames, now));
+        let own = match (frames, bytes) {
+            (0, bytes) => self.bytes.take(bytes, now),
+            (frames, 0) => self.frames.take(frames, now),
+            (frames, bytes) => self.bytes.take(bytes, now).max(self.frames.take(frames, now)),
+        };
         let wait = own.max(self.share.take(frames, bytes, now));
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -284,6 +333,7 @@ impl Reader {
         }
         self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
         tracing::info!(socket = self.socket.0, user = %self.member.user, peer = %join.sender, "joined");
+        self.clock.join_deadline = None;
         self.joined = Some(Joined {
             peer: join.sender,
             extended: join.fieldbook,

@@ -22,7 +22,7 @@ use super::reader::Reader;
 use super::users::Place;
 use crate::auth::{AuthError, Identity, identify, own_origin};
 use crate::http::{self, ApiError};
-use crate::startup::State;
+use crate::startup::{InFlight, State};
 
 /// Where sockets are.
 const PATH: &str = "/sync";
@@ -38,13 +38,9 @@ pub async fn upgrade<T: Connection>(
 ) -> Result<(), Infallible> {
     let under_way = state.in_flight.enter();
     let answered = match admit(&request, &state).await {
-        Ok((identity, place)) => accept(&request, framed).await.map(|framed| {
-            // What actix holds for a connection ends here; what we hold begins.
-            actix_web::rt::spawn(async move {
-                serve(framed, &identity, place, state.into_inner()).await;
-                drop(under_way);
-            });
-        }),
+        Ok((identity, place)) => accept(&request, framed)
+            .await
+            .map(|framed| begin(framed, &identity, place, state.into_inner(), under_way)),
         Err(refused) => refuse(&request, &state, &refused, framed).await,
     };
     if let Err(reason) = answered {
@@ -93,19 +89,29 @@ async fn accept<T: Connection>(
     Ok(framed)
 }
 
-async fn serve<T: Connection>(framed: Framed<T, h1::Codec>, identity: &Identity, place: Place, state: Arc<State>) {
+/// What actix holds for a connection ends here; what we hold begins. As little as can be: most sockets are idle most of the
+/// time, and a task keeps room for everything that is alive while it waits.
+fn begin<T: Connection>(
+    framed: Framed<T, h1::Codec>,
+    identity: &Identity,
+    place: Place,
+    state: Arc<State>,
+    under_way: InFlight,
+) {
     let (frames, output) = take_over(framed, state.config.limits.frame_bytes);
     let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
-    let reader = Reader::new(socket, identity, Arc::clone(&place.share), outbox, state);
-    let frames = Box::pin(reader.run(frames)).await;
-    // What is still on its way out gets a moment, no more; what still comes in is not looked at. Boxed: it is for the end,
-    // and a task keeps room for it from the start.
-    let end = Box::pin(async { tokio::join!(&mut writing, frames.discard()) });
-    if tokio::time::timeout(outbox::LINGER, end).await.is_err() {
-        writing.abort();
-    }
+    let reading = Box::pin(Reader::new(socket, identity, Arc::clone(&place.share), outbox, state).run(frames));
+    actix_web::rt::spawn(async move {
+        let frames = reading.await;
+        // What is still on its way out gets a moment, no more; what still comes in is not looked at.
+        let end = Box::pin(async { tokio::join!(&mut writing, frames.discard()) });
+        if tokio::time::timeout(outbox::LINGER, end).await.is_err() {
+            writing.abort();
+        }
+        drop((place, under_way));
+    });
 }
 
 /// The connection alone, without what actix needed for it.

@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::time::Duration;
 
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 
@@ -50,16 +49,11 @@ pub fn has_data(folder: &Path) -> bool {
     folder.join(DATABASE_FILE).is_file()
 }
 
-/// Opens the store in the data folder; makes both if need be. `commit_interval`: see
-/// [`SqliteOptions::commit_interval`].
+/// Opens the store in the data folder; makes both if need be.
 ///
 /// # Errors
 /// [`StartError::Store`].
-pub async fn open_store(folder: &Path, commit_interval: Duration) -> Result<SqliteStore, StartError> {
-    let options = SqliteOptions {
-        commit_interval,
-        ..SqliteOptions::default()
-    };
+pub async fn open_store(folder: &Path, options: SqliteOptions) -> Result<SqliteStore, StartError> {
     Ok(SqliteStore::open(&folder.join(DATABASE_FILE), options).await?)
 }
 

@@ -14,7 +14,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use fieldbook_core::id::{PeerId, StorageId};
-use fieldbook_store::sqlite::SqliteStore;
+use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 use fieldbook_store::{Store, StoreError};
 use fieldbook_worker::{WorkerLimits, Workers};
 use tokio::sync::watch;
@@ -154,11 +154,11 @@ impl Server {
     /// [`StartError`], in words that say what to do.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let lock = DataFolder::lock(&config.server.data)?;
-        let database = open_store(
-            &config.server.data,
-            Duration::from_millis(config.sync.commit_interval_ms),
-        )
-        .await?;
+        let options = SqliteOptions {
+            commit_interval: Duration::from_millis(config.sync.commit_interval_ms),
+            ..SqliteOptions::default()
+        };
+        let database = open_store(&config.server.data, options).await?;
         let mut server = Self::start_with(config, Arc::new(database.clone())).await?;
         server.data = Some((database, lock));
         Ok(server)

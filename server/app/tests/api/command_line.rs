@@ -161,7 +161,7 @@ fn forged_change() -> bytes::Bytes {
 /// A new document beside `beside`, of one change that nobody has looked at.
 fn append_unchecked(folder: &Path, beside: &str, change: bytes::Bytes) -> fieldbook_core::id::DocumentId {
     on_runtime(async {
-        let store = fieldbook::startup::open_store(folder, std::time::Duration::ZERO)
+        let store = fieldbook::startup::open_store(folder, fieldbook_store::sqlite::SqliteOptions::default())
             .await
             .unwrap();
         let bad = fieldbook_core::id::DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes()).unwrap();
@@ -259,7 +259,7 @@ fn make_document(data: &Path) -> String {
     assert!(on(data, "token", &["--user", "Ann"]).status.success());
     on_runtime(async {
         use fieldbook_store::{Directory, DocumentStore};
-        let store = fieldbook::startup::open_store(data, std::time::Duration::ZERO)
+        let store = fieldbook::startup::open_store(data, fieldbook_store::sqlite::SqliteOptions::default())
             .await
             .unwrap();
         let ann = store.account_by_name("Ann").await.unwrap().unwrap();

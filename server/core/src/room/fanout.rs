@@ -1,8 +1,8 @@
 //! From the store's "durable" to every session (rules S4–S6), and what is not stored: ephemerals and presence.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::{Effect, Room, StockPeer};
@@ -11,8 +11,21 @@ use crate::message::Reply;
 use crate::sync::Phase;
 use crate::wire::{self, Ephemeral, Frame};
 
-/// Messages encoded for all: by the position they begin after, and whether they carry the changes or the heads alone.
-type Shared = HashMap<(u64, bool), Frame>;
+/// What is made once for all.
+#[derive(Default)]
+struct Shared {
+    /// Messages: by the position they begin after, and whether they carry the changes or the heads alone. Few: nearly
+    /// everybody has been sent the same.
+    frames: Vec<((u64, bool), Frame)>,
+    heads: Option<Arc<[ChangeHash]>>,
+}
+
+impl Shared {
+    fn frame(&self, kind: (u64, bool)) -> Option<Frame> {
+        let known = self.frames.iter().find(|(each, _)| *each == kind);
+        known.map(|(_, frame)| frame.clone())
+    }
+}
 
 impl Room {
     /// Hands what waits to the store, unless it is busy or being left alone after a failure.
@@ -65,7 +78,7 @@ impl Room {
 
     /// Every Live session gets what it has not been sent, one encoding for all who lack the same.
     fn fan_out(&mut self, now: u64) {
-        let mut shared = Shared::new();
+        let mut shared = Shared::default();
         let sockets: Vec<_> = self.sessions.keys().copied().collect();
         for socket in sockets {
             self.send_what_is_due(now, socket, &mut shared);
@@ -74,7 +87,7 @@ impl Room {
 
     /// One session gets what it has not been sent, and an answer if one is due.
     pub(super) fn catch_up(&mut self, now: u64, socket: SocketId) {
-        self.send_what_is_due(now, socket, &mut Shared::new());
+        self.send_what_is_due(now, socket, &mut Shared::default());
     }
 
     fn send_what_is_due(&mut self, now: u64, socket: SocketId, shared: &mut Shared) {
@@ -99,36 +112,32 @@ impl Room {
         }
         let alike = session.takes_shared();
         let known = if alike {
-            shared.get(&(sent, with_changes)).cloned()
+            shared.frame((sent, with_changes))
         } else {
             None
         };
+        let is_new = alike && known.is_none();
+        let heads = shared.heads.get_or_insert_with(|| self.history.stored_heads().into());
         let frame = known.unwrap_or_else(|| {
-            let heads = self.history.stored_heads();
             let mut asked = Vec::new();
             let reply = if alike {
                 Reply {
-                    heads: &heads,
+                    heads,
                     need: &[],
                     flags: None,
                     applies: true,
                 }
             } else {
-                session.reply(&heads, &mut asked)
+                session.reply(heads, &mut asked)
             };
             let from = if with_changes { sent } else { stored };
             let chunks = self.history.entries(from, stored).map(|entry| &entry.bytes);
             wire::sync(&self.config.us, self.id, &reply.with_changes(chunks))
         });
-        if alike {
-            shared.insert((sent, with_changes), frame.clone());
+        let heads = with_changes.then(|| (Arc::clone(heads), now + self.config.timing.window_ms));
+        if is_new {
+            shared.frames.push(((sent, with_changes), frame.clone()));
         }
-        let heads = with_changes.then(|| {
-            (
-                Arc::from(self.history.stored_heads()),
-                now + self.config.timing.window_ms,
-            )
-        });
         session.has_been_sent(now, stored, heads);
         self.effects.push_back(Effect::Send(socket, frame));
     }
