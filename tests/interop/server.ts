@@ -68,7 +68,15 @@ export class Server {
   }
 
   adapter(user: string, ...options: string[]): WebSocketClientAdapter {
-    return new WebSocketClientAdapter(this.url(this.token(user, ...options)), 200);
+    const adapter = new WebSocketClientAdapter(this.url(this.token(user, ...options)), 200);
+    const { onError } = adapter;
+    // In Node the stock adapter throws what nobody can catch when a connection is reset, as that to a killed server is
+    // if something was still on its way to it.
+    adapter.onError = (event) => {
+      const { code } = "error" in event ? (event.error as { code?: string }) : {};
+      if (code !== "ECONNRESET") onError(event);
+    };
+    return adapter;
   }
 
   /** A stock client. */
