@@ -61,7 +61,13 @@ const edits = [
     if (doc.text.length < 5) return;
     const range = { start: below(3), end: 3 + below(doc.text.length - 3) };
     const expand = pick(["both", "none", "before", "after"]);
-    A.mark(doc, ["text"], { ...range, expand }, pick(["strong", "em", "link"]), pick([true, "http://example.org"]));
+    A.mark(
+      doc,
+      ["text"],
+      { ...range, expand },
+      pick(["strong", "em", "link"]),
+      pick([true, "http://example.org"]),
+    );
   },
   (doc) => {
     if (doc.text.length > 4) A.unmark(doc, ["text"], { start: below(2), end: 3, expand: "none" }, "strong");
@@ -112,4 +118,4 @@ while (made < Number(most)) {
   made += changes.length;
 }
 closeSync(out);
-console.log(`${made} changes`);
+process.stdout.write(`${made} changes\n`);
