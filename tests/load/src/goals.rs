@@ -17,7 +17,7 @@ struct Goal {
 enum Bound {
     AtMost(f64),
     AtLeast(f64),
-    /// At most this multiple of the relay's, with clients that answer and, more strictly, with clients that do not.
+    /// At most this multiple of the relay's, with clients that answer as Fieldbook's do.
     OfRelay(f64),
     /// At most this multiple of another row's.
     OfRow(f64, &'static str),
@@ -92,7 +92,7 @@ impl fmt::Display for Goals<'_> {
 }
 
 impl Goal {
-    /// The goal, what was reached, and whether that is enough: more than once for a relay with different clients.
+    /// The goal, what was reached, and whether that is enough; beside a relay with other clients, too.
     fn lines(&self, table: &Table) -> Vec<String> {
         let value = table.median(self.row, self.figure);
         match self.bound {
@@ -100,14 +100,24 @@ impl Goal {
             AtLeast(least) => vec![line(&format!("≥ {}", Number(least)), value, "", |value| {
                 value >= least
             })],
-            OfRelay(most) => [
-                (Ceiling::Answered, "relay"),
-                (Ceiling::Unanswered, "relay (no replies)"),
-            ]
-            .map(|(ceiling, name)| times(most, name, value, table.ceiling(ceiling, self.figure)))
-            .to_vec(),
+            OfRelay(most) => vec![
+                times(most, "relay", value, table.ceiling(Ceiling::Answered, self.figure)),
+                beside(
+                    "relay (no replies)",
+                    value,
+                    table.ceiling(Ceiling::Unanswered, self.figure),
+                ),
+            ],
             OfRow(most, row) => vec![times(most, row, value, table.median(row, self.figure))],
         }
+    }
+}
+
+/// No goal: with clients that do not answer, the relay has less to do.
+fn beside(name: &str, value: Option<f64>, base: Option<f64>) -> String {
+    match value.zip(base.filter(|base| *base > 0.0)) {
+        Some((value, base)) => format!("(beside {name}) | {} × | ", Number(value / base)),
+        None => format!("(beside {name}) | | "),
     }
 }
 
