@@ -7,9 +7,10 @@ use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{Account, Role, StoreError};
 
+use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
 use super::session::{COOKIE, SessionCookie};
-use super::{RoleName, now_ms};
+use super::{RoleName, embedded, now_ms};
 use crate::http::ApiError;
 use crate::startup::State;
 
@@ -57,6 +58,12 @@ pub enum AuthError {
     /// The token is not good.
     #[error("the token is not good: it expired, or was made by another server; make one with `fieldbook token`")]
     InvalidToken,
+    /// The token is another application's, and is not good.
+    #[error("{0}; get a new one from the application that made it")]
+    Foreign(#[from] ForeignError),
+    /// The token is good, and asks for what this server cannot do.
+    #[error("{0}")]
+    NotCarried(&'static str),
     /// The session is not good.
     #[error("the session has ended; sign in again")]
     InvalidSession,
@@ -94,6 +101,15 @@ pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, 
 }
 
 async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
+    if let Some(foreign) = state
+        .foreign_tokens
+        .as_ref()
+        .filter(|foreign| foreign.claims_to_be(token))
+    {
+        let claims = foreign.read(token).await?;
+        let (account, role) = embedded::account_of(&claims, state.store.as_ref()).await?;
+        return Ok(identity(account, role, Via::Token, claims.expires_at_ms));
+    }
     let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
     let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
     let account = state.store.account(user).await?.ok_or(AuthError::InvalidToken)?;

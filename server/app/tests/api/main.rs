@@ -6,6 +6,7 @@
 mod boundary;
 mod command_line;
 mod documents;
+mod foreign_tokens;
 mod invitations;
 mod log;
 mod openapi;
