@@ -2,6 +2,9 @@
 
 use async_trait::async_trait;
 
+use fieldbook_core::id::UserId;
+use uuid::Uuid;
+
 use crate::{Account, StoreError};
 
 /// What another application calls somebody: the `iss` and `sub` of its tokens. Both are compared byte by byte.
@@ -13,7 +16,26 @@ pub struct ExternalId {
     pub subject: String,
 }
 
-/// Accounts of people who sign in elsewhere.
+/// What a browser's session is called. It opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub Uuid);
+
+/// A browser that is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its session.
+    pub id: SessionId,
+    /// What the browser called itself when it signed in.
+    pub user_agent: String,
+    /// When it signed in; milliseconds since 1970.
+    pub made_at_ms: i64,
+    /// When it was last heard of, about; milliseconds since 1970.
+    pub seen_at_ms: i64,
+    /// When it will be signed out; milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// Accounts of people who sign in elsewhere, and the sessions of people who sign in here.
 #[async_trait]
 pub trait Identities: Send + Sync + 'static {
     /// The account of somebody whom another application knows.
@@ -22,4 +44,13 @@ pub trait Identities: Send + Sync + 'static {
     /// first requests at once), that one, and `account` is not made. [`StoreError::Taken`] if its name is,
     /// [`StoreError::Conflict`] if there is no such workspace.
     async fn create_external_account(&self, id: &ExternalId, account: Account) -> Result<Account, StoreError>;
+
+    /// The session that a secret opens, unless it expired.
+    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Device>, StoreError>;
+    /// Somebody's sessions that have not expired, the last seen first.
+    async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError>;
+    /// Notes that a session was heard of. What is noted of a later moment stays; one that is gone is none of our business.
+    async fn touch_device(&self, id: SessionId, seen_at_ms: i64) -> Result<(), StoreError>;
+    /// Ends one session of this user. `false`: they have none of this name.
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 }

@@ -5,7 +5,7 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Role, StoreError};
+use fieldbook_store::{Account, Role, SessionId, StoreError};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
@@ -16,6 +16,9 @@ use crate::startup::State;
 
 /// The endpoint at which a token may stand in the query: browsers cannot set headers on a WebSocket.
 const SYNC_PATH: &str = "/sync";
+
+/// When a session was last seen is noted this often, in milliseconds: each note is a write.
+const SEEN_STEP_MS: i64 = 60_000;
 
 /// Somebody that the server knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Identity {
     pub role: Role,
     /// How they showed it.
     pub via: Via,
+    /// The browser's session, if it was that.
+    pub session: Option<SessionId>,
     /// Until when it is good; milliseconds since 1970.
     pub expires_at_ms: i64,
 }
@@ -125,8 +130,18 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         .session_account(session.hash(), now_ms())
         .await?
         .ok_or(AuthError::InvalidSession)?;
+    let device = state.store.device(session.hash(), now_ms()).await?;
+    let device = device.ok_or(AuthError::InvalidSession)?;
+    if now_ms() - device.seen_at_ms > SEEN_STEP_MS
+        && let Err(error) = state.store.touch_device(device.id, now_ms()).await
+    {
+        // Whoever asks is no worse off.
+        tracing::debug!(%error, "when a session was last seen could not be noted");
+    }
     let role = account.role;
-    Ok(identity(account, role, Via::Cookie, session.expires_at_ms))
+    let mut identity = identity(account, role, Via::Cookie, session.expires_at_ms);
+    identity.session = Some(device.id);
+    Ok(identity)
 }
 
 fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {
@@ -136,6 +151,7 @@ fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Ident
         workspace: account.workspace.id,
         role,
         via,
+        session: None,
         expires_at_ms,
     }
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod boundary;
+mod devices;
 mod documents;
 mod error;
 mod health;
@@ -50,6 +51,14 @@ fn api_addresses() -> Vec<Address> {
                 delete(web::delete().to(session::end)),
             ],
         ),
+        address(
+            "/devices",
+            vec![
+                get(readable().to(devices::list)),
+                delete(web::delete().to(devices::end_all)),
+            ],
+        ),
+        address("/devices/{id}", vec![delete(web::delete().to(devices::end))]),
         address("/invitations", vec![post(web::post().to(invitations::create))]),
         address("/invitations/{secret}", vec![get(readable().to(invitations::show))]),
         address(

@@ -15,6 +15,7 @@ use fieldbook_core::wire::{self, ClientFrame, Join};
 use super::assembly::Assembly;
 use super::frames::{Connection, Frames};
 use super::memory::Charge;
+use super::sessions::SessionWatch;
 use super::users::{OpenDocument, Share};
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
@@ -45,6 +46,7 @@ pub(super) struct Reader {
     ephemerals: Rate,
     presence: Rate,
     unanswered: u32,
+    session: SessionWatch,
 }
 
 struct Joined {
@@ -70,6 +72,7 @@ impl Reader {
         share: Arc<Share>,
         outbox: Outbox,
         state: Arc<State>,
+        session: SessionWatch,
     ) -> Self {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
@@ -88,6 +91,7 @@ impl Reader {
             ephemerals: Rate::new(limits.ephemeral_per_second, now),
             presence: Rate::new(limits.presence_per_second, now),
             unanswered: 0,
+            session,
             state,
         }
     }
@@ -121,6 +125,9 @@ impl Reader {
                     return End::Refused(1008, "send `join` first; the time for it is over".to_owned());
                 }
                 () = &mut expiry => return End::Refused(4401, "your sign-in or token has expired".to_owned()),
+                () = self.session.ended() => {
+                    return End::Refused(4401, "your session was ended; sign in again".to_owned());
+                }
                 _ = stopping.wait_for(|stopping| *stopping) => {
                     return End::Refused(1012, "the server is stopping; connect again".to_owned());
                 }

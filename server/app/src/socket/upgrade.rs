@@ -19,6 +19,7 @@ use super::frames::{Connection, Frames};
 use super::outbox;
 use super::outgoing::Outgoing;
 use super::reader::Reader;
+use super::sessions::SessionWatch;
 use super::users::Place;
 use crate::auth::{AuthError, Identity, identify, own_origin};
 use crate::http::{self, ApiError};
@@ -38,10 +39,10 @@ pub async fn upgrade<T: Connection>(
 ) -> Result<(), Infallible> {
     let under_way = state.in_flight.enter();
     let answered = match admit(&request, &state).await {
-        Ok((identity, place)) => accept(&request, framed).await.map(|framed| {
+        Ok(admitted) => accept(&request, framed).await.map(|framed| {
             // What actix holds for a connection ends here; what we hold begins.
             actix_web::rt::spawn(async move {
-                serve(framed, &identity, place, state.into_inner()).await;
+                serve(framed, admitted, state.into_inner()).await;
                 drop(under_way);
             });
         }),
@@ -70,7 +71,14 @@ pub async fn not_an_upgrade(
     )
 }
 
-async fn admit(request: &Request, state: &State) -> Result<(Identity, Place), actix_web::Error> {
+/// Whoever may have a socket.
+struct Admitted {
+    identity: Identity,
+    place: Place,
+    session: SessionWatch,
+}
+
+async fn admit(request: &Request, state: &State) -> Result<Admitted, actix_web::Error> {
     let head = request.head();
     own_origin(head, &state.config.server).map_err(AuthError::HostRefused)?;
     if request.path() != PATH {
@@ -79,7 +87,16 @@ async fn admit(request: &Request, state: &State) -> Result<(Identity, Place), ac
     let identity = identify(head, state).await?;
     ws::verify_handshake(head)?;
     let place = state.sockets.users.enter(identity.user)?;
-    Ok((identity, place))
+    let session = state.sockets.sessions.watch(identity.session);
+    if identity.session.is_some() {
+        // From here on the socket hears of its end. It may have ended since it was looked up.
+        identify(head, state).await?;
+    }
+    Ok(Admitted {
+        identity,
+        place,
+        session,
+    })
 }
 
 async fn accept<T: Connection>(
@@ -93,12 +110,17 @@ async fn accept<T: Connection>(
     Ok(framed)
 }
 
-async fn serve<T: Connection>(framed: Framed<T, h1::Codec>, identity: &Identity, place: Place, state: Arc<State>) {
+async fn serve<T: Connection>(framed: Framed<T, h1::Codec>, admitted: Admitted, state: Arc<State>) {
+    let Admitted {
+        identity,
+        place,
+        session,
+    } = admitted;
     let (frames, output) = take_over(framed, state.config.limits.frame_bytes);
     let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
-    let reader = Reader::new(socket, identity, Arc::clone(&place.share), outbox, state);
+    let reader = Reader::new(socket, &identity, Arc::clone(&place.share), outbox, state, session);
     let frames = Box::pin(reader.run(frames)).await;
     // What is still on its way out gets a moment, no more; what still comes in is not looked at. Boxed: it is for the end,
     // and a task keeps room for it from the start.

@@ -5,6 +5,7 @@
 
 mod boundary;
 mod command_line;
+mod devices;
 mod documents;
 mod foreign_tokens;
 mod invitations;

@@ -90,9 +90,17 @@ impl Directory for SqliteStore {
         let write = self.writer.write(move |connection| {
             let sql = "delete from sessions where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
-            let sql = "insert into sessions (secret_hash, account, expires_at_ms)
-                 select ?, key, ? from accounts where id = ?";
-            let values = params![session.secret_hash, session.expires_at_ms, session.user.0];
+            let sql = "insert into sessions
+                     (secret_hash, account, expires_at_ms, id, user_agent, made_at_ms, seen_at_ms)
+                 select ?1, key, ?2, ?3, ?4, ?5, ?5 from accounts where id = ?6";
+            let values = params![
+                session.secret_hash,
+                session.expires_at_ms,
+                session.id.0,
+                session.user_agent,
+                now_ms,
+                session.user.0
+            ];
             query::execute(connection, sql, values)
         });
         found(write.await?, "account")

@@ -1,12 +1,13 @@
 //! [`Identities`] on SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use fieldbook_core::id::UserId;
+use rusqlite::{Connection, Row, params};
 
 use super::accounts::{insert_account, parse_account, select_account};
 use super::error::damaged;
 use super::{SqliteStore, query};
-use crate::{Account, ExternalId, Identities, StoreError};
+use crate::{Account, Device, ExternalId, Identities, SessionId, StoreError};
 
 #[async_trait]
 impl Identities for SqliteStore {
@@ -26,6 +27,62 @@ impl Identities for SqliteStore {
             .await?
             .ok_or_else(|| damaged("an account that was just stored"))
     }
+
+    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Device>, StoreError> {
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_device!("where secret_hash = ? and expires_at_ms > ?");
+            query::first(snapshot, sql, params![secret_hash, now_ms], parse_device)
+        });
+        read.await
+    }
+
+    async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError> {
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_device!(
+                "where account = (select key from accounts where id = ?) and expires_at_ms > ?
+                 order by seen_at_ms desc, sessions.id"
+            );
+            query::all(snapshot, sql, params![user.0, now_ms], parse_device)
+        });
+        read.await
+    }
+
+    async fn touch_device(&self, id: SessionId, seen_at_ms: i64) -> Result<(), StoreError> {
+        let write = self.writer.write(move |connection| {
+            let sql = "update sessions set seen_at_ms = ?1 where id = ?2 and seen_at_ms < ?1";
+            query::execute(connection, sql, params![seen_at_ms, id.0])
+        });
+        write.await.map(|_| ())
+    }
+
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let write = self.writer.write(move |connection| {
+            let sql = "delete from sessions where id = ? and account = (select key from accounts where id = ?)";
+            query::execute(connection, sql, params![id.0, user.0])
+        });
+        write.await
+    }
+}
+
+/// The columns that [`parse_device`] takes.
+macro_rules! select_device {
+    ($rest:literal) => {
+        concat!(
+            "select id, user_agent, made_at_ms, seen_at_ms, expires_at_ms from sessions ",
+            $rest
+        )
+    };
+}
+use select_device;
+
+fn parse_device(row: &Row<'_>) -> Result<Device, StoreError> {
+    Ok(Device {
+        id: SessionId(row.get(0)?),
+        user_agent: row.get(1)?,
+        made_at_ms: row.get(2)?,
+        seen_at_ms: row.get(3)?,
+        expires_at_ms: row.get(4)?,
+    })
 }
 
 fn find(connection: &Connection, id: &ExternalId) -> Result<Option<Account>, StoreError> {

@@ -1,6 +1,7 @@
 //! People whom another application knows.
 
-use fieldbook_store::{ExternalId, Store};
+use fieldbook_store::{Device, ExternalId, SessionId, SignInSession, Store};
+use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, workspace};
 
@@ -65,4 +66,60 @@ pub(crate) async fn a_taken_name_maps_nobody(store: &impl Store) {
     let nowhere = account("Nowhere", &workspace("Not stored"));
     assert_error!(store.create_external_account(&id, nowhere).await, Conflict);
     assert_eq!(store.external_account(&id).await.unwrap(), None);
+}
+
+/// Signs Ann in at this time; the secret is made of it, too.
+async fn sign_in(store: &impl Store, house: &House, at: u8) -> SessionId {
+    let id = SessionId(Uuid::new_v4());
+    let session = SignInSession {
+        id,
+        secret_hash: [at; 32],
+        user: house.ann.id,
+        expires_at_ms: 1_000,
+        user_agent: format!("Browser {at}"),
+    };
+    store.create_session(session, at.into()).await.unwrap();
+    id
+}
+
+async fn ids(store: &impl Store, house: &House, now_ms: i64) -> Vec<SessionId> {
+    let devices = store.devices(house.ann.id, now_ms).await.unwrap();
+    devices.into_iter().map(|device| device.id).collect()
+}
+
+pub(crate) async fn a_device_is_known_by_its_secret(store: &impl Store) {
+    let house = House::build(store).await;
+    let (first, second) = (sign_in(store, &house, 1).await, sign_in(store, &house, 2).await);
+    let device = Device {
+        id: first,
+        user_agent: "Browser 1".into(),
+        made_at_ms: 1,
+        seen_at_ms: 1,
+        expires_at_ms: 1_000,
+    };
+    assert_eq!(store.device([1; 32], 999).await.unwrap(), Some(device.clone()));
+    assert_eq!(store.device([1; 32], 1_000).await.unwrap(), None);
+    assert_eq!(store.device([9; 32], 0).await.unwrap(), None);
+    assert_eq!(ids(store, &house, 0).await, [second, first]);
+    store.touch_device(first, 50).await.unwrap();
+    store.touch_device(first, 40).await.unwrap();
+    store.touch_device(SessionId(Uuid::new_v4()), 40).await.unwrap();
+    assert_eq!(store.device([1; 32], 0).await.unwrap().unwrap().seen_at_ms, 50);
+    assert_eq!(ids(store, &house, 0).await, [first, second]);
+    assert_eq!(ids(store, &house, 1_000).await, []);
+}
+
+pub(crate) async fn a_session_is_ended_by_its_owner_only(store: &impl Store) {
+    let house = House::build(store).await;
+    let bo = account("Bo", &house.workspace);
+    store.create_account(bo.clone()).await.unwrap();
+    let mut made = Vec::new();
+    for at in 1..=5 {
+        made.push(sign_in(store, &house, at).await);
+    }
+    assert!(!store.end_session(bo.id, made[0]).await.unwrap(), "it is not his");
+    assert!(store.end_session(house.ann.id, made[0]).await.unwrap());
+    assert!(!store.end_session(house.ann.id, made[0]).await.unwrap());
+    assert_eq!(store.session_account([1; 32], 0).await.unwrap(), None);
+    assert_eq!(ids(store, &house, 0).await, [made[4], made[3], made[2], made[1]]);
 }

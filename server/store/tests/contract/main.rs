@@ -89,6 +89,8 @@ macro_rules! contract {
             identities::each_issuer_has_names_of_its_own,
             identities::first_sights_at_once_make_one_account,
             identities::a_taken_name_maps_nobody,
+            identities::a_device_is_known_by_its_secret,
+            identities::a_session_is_ended_by_its_owner_only,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
             documents::a_document_is_put_away_and_back,
