@@ -466,3 +466,32 @@ async fn a_file_that_holds_no_key_stops_the_start() {
     let garbage = start(|config, file| config.tokens.jwks_file = Some(file.into())).await;
     assert!(garbage.contains("not a set of keys"), "{garbage}");
 }
+
+#[tokio::test]
+async fn the_example_in_the_documentation_mints_a_token_that_is_taken() {
+    let page = include_str!("../../../../docs/embedding.md");
+    let example = page.split("```js\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(example.lines().count() <= 12, "it is short: {example}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    write(&file, [SECRET.as_slice(), b"\n"].concat());
+    let server = embedded(|config| {
+        config.tokens.issuer = Some("https://crm.example.com".into());
+        config.tokens.audience = Some("fieldbook.example.com".into());
+        config.tokens.secret_file = Some(file.clone());
+    })
+    .await;
+    let workspace = server.server.state().store.first_workspace().await.unwrap().unwrap();
+    let output = tokio::process::Command::new("node")
+        .args(["-e", example])
+        .env("SECRET_FILE", &file)
+        .env("WORKSPACE", workspace.id.to_string())
+        .output()
+        .await
+        .expect("node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    let answer = session(&server, token).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["user"]["name"], "Zoë Ångström");
+}
