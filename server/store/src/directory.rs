@@ -104,7 +104,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Keeps a session; expired ones are dropped on the way.
     async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError>;
-    /// Whose session it is, unless it expired.
+    /// Whose session it is, unless it expired. Any of its secrets finds it: [`crate::Identities::device`] says which it is.
     async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError>;
     /// Ends a session.
     async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError>;

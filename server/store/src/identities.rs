@@ -33,6 +33,22 @@ pub struct Device {
     pub seen_at_ms: i64,
     /// When it will be signed out; milliseconds since 1970.
     pub expires_at_ms: i64,
+    /// Since when its secret is the same; milliseconds since 1970.
+    pub rotated_at_ms: i64,
+}
+
+/// Which of a session's secrets one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretState {
+    /// The one that is good.
+    Current,
+    /// The one that was offered to take its place.
+    Next,
+    /// The one before: good until then; milliseconds since 1970.
+    Previous {
+        /// Used later, somebody has a copy.
+        until_ms: i64,
+    },
 }
 
 /// Accounts of people who sign in elsewhere, and the sessions of people who sign in here.
@@ -45,8 +61,20 @@ pub trait Identities: Send + Sync + 'static {
     /// [`StoreError::Conflict`] if there is no such workspace.
     async fn create_external_account(&self, id: &ExternalId, account: Account) -> Result<Account, StoreError>;
 
-    /// The session that a secret opens, unless it expired.
-    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Device>, StoreError>;
+    /// The session that a secret belongs to, unless it expired, and which of its secrets it is. What follows from that is
+    /// the caller's to do.
+    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<(Device, SecretState)>, StoreError>;
+    /// Keeps a next secret for a session. `false`: there is one that was offered after `unless_after_ms`.
+    async fn offer_secret(
+        &self,
+        id: SessionId,
+        next_hash: [u8; 32],
+        now_ms: i64,
+        unless_after_ms: i64,
+    ) -> Result<bool, StoreError>;
+    /// The next secret came back: it takes the place of the current one, which is good until `previous_until_ms`. `false`:
+    /// it is not the next one (any more).
+    async fn take_secret(&self, next_hash: [u8; 32], now_ms: i64, previous_until_ms: i64) -> Result<bool, StoreError>;
     /// Somebody's sessions that have not expired, the last seen first.
     async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError>;
     /// Notes that a session was heard of. What is noted of a later moment stays; one that is gone is none of our business.

@@ -13,7 +13,7 @@ pub use directory::{Account, Directory, DocumentEntry, Invitation, SignInSession
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::Role;
 pub use fieldbook_core::history::{ArchiveMeta, Placed, RetainedFrom};
-pub use identities::{Device, ExternalId, Identities, SessionId};
+pub use identities::{Device, ExternalId, Identities, SecretState, SessionId};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

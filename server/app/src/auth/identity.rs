@@ -5,7 +5,7 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Role, SessionId, StoreError};
+use fieldbook_store::{Account, Device, Role, SecretState, SessionId, StoreError};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
@@ -131,7 +131,8 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         .await?
         .ok_or(AuthError::InvalidSession)?;
     let device = state.store.device(session.hash(), now_ms()).await?;
-    let device = device.ok_or(AuthError::InvalidSession)?;
+    let (device, secret) = device.ok_or(AuthError::InvalidSession)?;
+    keep_to(&device, secret, session.hash(), account.id, state).await?;
     if now_ms() - device.seen_at_ms > SEEN_STEP_MS
         && let Err(error) = state.store.touch_device(device.id, now_ms()).await
     {
@@ -142,6 +143,35 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
     let mut identity = identity(account, role, Via::Cookie, session.expires_at_ms);
     identity.session = Some(device.id);
     Ok(identity)
+}
+
+/// What follows from which of its session's secrets somebody came with.
+async fn keep_to(
+    device: &Device,
+    secret: SecretState,
+    hash: [u8; 32],
+    user: UserId,
+    state: &State,
+) -> Result<(), AuthError> {
+    let now_ms = now_ms();
+    match secret {
+        SecretState::Current => {}
+        SecretState::Next => {
+            let grace_ms = state.config.auth.rotation_grace_s.cast_signed() * 1_000;
+            // `false`: a request beside this one was faster.
+            state.store.take_secret(hash, now_ms, now_ms + grace_ms).await?;
+        }
+        SecretState::Previous { until_ms } if now_ms < until_ms => {}
+        SecretState::Previous { .. } => {
+            tracing::warn!(
+                "a session came with a secret that was exchanged long ago: it ends, somebody may have a copy"
+            );
+            state.store.end_session(user, device.id).await?;
+            state.sockets.sessions.end(device.id);
+            return Err(AuthError::InvalidSession);
+        }
+    }
+    Ok(())
 }
 
 fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {

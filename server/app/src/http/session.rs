@@ -4,7 +4,7 @@ use actix_web::cookie::Cookie;
 use actix_web::http::header;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
-use fieldbook_store::{Account, SessionId, SignInSession};
+use fieldbook_store::{Account, SecretState, SessionId, SignInSession};
 
 use super::model::{Session, SignIn};
 use super::readers::Object;
@@ -28,7 +28,35 @@ const MOST_PASSWORD_CHARACTERS: usize = 200;
 pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
     let account = account_of(&identity, &state).await?;
-    Ok(answer(HttpResponse::Ok(), &account, identity.role_name(), &state))
+    let mut response = HttpResponse::Ok();
+    if let Some(cookie) = rotate(&request, &state).await? {
+        response.cookie(cookie);
+    }
+    Ok(answer(response, &account, identity.role_name(), &state))
+}
+
+/// Another secret for the session that a request came with, if it is time for that. The old one stays good until the
+/// browser comes with the new one: an answer may get lost.
+async fn rotate(request: &HttpRequest, state: &State) -> Result<Option<Cookie<'static>>, ApiError> {
+    let cookie = request
+        .cookie(COOKIE)
+        .filter(|_| !request.headers().contains_key(header::AUTHORIZATION));
+    let Some(session) = cookie.and_then(|cookie| SessionCookie::received(cookie.value())) else {
+        return Ok(None);
+    };
+    let (now_ms, auth) = (now_ms(), &state.config.auth);
+    let Some((device, SecretState::Current)) = state.store.device(session.hash(), now_ms).await? else {
+        return Ok(None);
+    };
+    if now_ms - device.rotated_at_ms < auth.rotation_s.cast_signed() * 1_000 {
+        return Ok(None);
+    }
+    let (next, lost_ms) = (session.next(), auth.rotation_grace_s.cast_signed() * 1_000);
+    let is_offered = state
+        .store
+        .offer_secret(device.id, next.hash(), now_ms, now_ms - lost_ms)
+        .await?;
+    Ok(is_offered.then_some(next.to_cookie(is_secure(request, state)?, now_ms)))
 }
 
 /// Signs in. The session's cookie comes with the answer.
@@ -79,7 +107,7 @@ pub(super) async fn end(request: HttpRequest, state: Data<State>) -> Result<Http
         if let Some(session) = SessionCookie::received(cookie.value()) {
             let device = state.store.device(session.hash(), now_ms()).await?;
             state.store.delete_session(session.hash()).await?;
-            if let Some(device) = device {
+            if let Some((device, _)) = device {
                 state.sockets.sessions.end(device.id);
             }
         }

@@ -178,3 +178,33 @@ async fn one_device_too_many_signs_out_the_one_not_seen_for_longest() {
         assert_eq!(devices(person).await.len(), 2);
     }
 }
+
+#[tokio::test]
+async fn the_secret_is_exchanged_and_a_copy_of_the_old_one_ends_the_session() {
+    let server = TestServer::start_with(|config| {
+        config.auth.rotation_s = 1;
+        config.auth.rotation_grace_s = 1;
+    })
+    .await;
+    let old = server.set_up("Ann").await;
+    let mut open = socket(&server, &old).await;
+    assert!(
+        !old.get("/api/session").await.headers.contains_key("set-cookie"),
+        "not yet"
+    );
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let mut new = old.clone();
+    new.cookie = Some(old.get("/api/session").await.cookie());
+    assert_ne!(new.cookie, old.cookie);
+    // The answer may have got lost: the old one is good until the new one comes back, however long that takes.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(old.get("/api/devices").await.status, 200);
+    assert_eq!(new.get("/api/devices").await.status, 200);
+    assert_eq!(old.get("/api/devices").await.status, 200, "requests run side by side");
+    assert_eq!(devices(&new).await.len(), 1, "it is the same session");
+    assert_open(&mut open).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    old.get("/api/devices").await.assert_problem(401, "unauthenticated");
+    assert_ended(&mut open).await;
+    new.get("/api/devices").await.assert_problem(401, "unauthenticated");
+}

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use super::accounts::{insert_account, parse_account, select_account};
 use super::error::damaged;
 use super::{SqliteStore, query};
-use crate::{Account, Device, ExternalId, Identities, SessionId, StoreError};
+use crate::{Account, Device, ExternalId, Identities, SecretState, SessionId, StoreError};
 
 #[async_trait]
 impl Identities for SqliteStore {
@@ -28,12 +28,46 @@ impl Identities for SqliteStore {
             .ok_or_else(|| damaged("an account that was just stored"))
     }
 
-    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Device>, StoreError> {
+    async fn device(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<(Device, SecretState)>, StoreError> {
         let read = self.readers.read(move |snapshot| {
-            let sql = select_device!("where secret_hash = ? and expires_at_ms > ?");
-            query::first(snapshot, sql, params![secret_hash, now_ms], parse_device)
+            let sql = select_device!(
+                "where (secret_hash = ?1 or next_hash = ?1 or previous_hash = ?1) and expires_at_ms > ?2"
+            );
+            query::first(snapshot, sql, params![secret_hash, now_ms], |row| {
+                let state = match (row.get::<_, [u8; 32]>(6)?, row.get::<_, Option<[u8; 32]>>(7)?) {
+                    (current, _) if current == secret_hash => SecretState::Current,
+                    (_, Some(next)) if next == secret_hash => SecretState::Next,
+                    _ => SecretState::Previous { until_ms: row.get(8)? },
+                };
+                Ok((parse_device(row)?, state))
+            })
         });
         read.await
+    }
+
+    async fn offer_secret(
+        &self,
+        id: SessionId,
+        next_hash: [u8; 32],
+        now_ms: i64,
+        unless_after_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let write = self.writer.write(move |connection| {
+            let sql = "update sessions set next_hash = ?, next_at_ms = ?
+                 where id = ? and (next_hash is null or next_at_ms <= ?)";
+            query::execute(connection, sql, params![next_hash, now_ms, id.0, unless_after_ms])
+        });
+        write.await
+    }
+
+    async fn take_secret(&self, next_hash: [u8; 32], now_ms: i64, previous_until_ms: i64) -> Result<bool, StoreError> {
+        let write = self.writer.write(move |connection| {
+            let sql = "update sessions set previous_hash = secret_hash, previous_until_ms = ?, secret_hash = next_hash,
+                     next_hash = null, rotated_at_ms = ?
+                 where next_hash = ?";
+            query::execute(connection, sql, params![previous_until_ms, now_ms, next_hash])
+        });
+        write.await
     }
 
     async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError> {
@@ -68,7 +102,9 @@ impl Identities for SqliteStore {
 macro_rules! select_device {
     ($rest:literal) => {
         concat!(
-            "select id, user_agent, made_at_ms, seen_at_ms, expires_at_ms from sessions ",
+            "select id, user_agent, made_at_ms, seen_at_ms, expires_at_ms, rotated_at_ms, secret_hash, next_hash,
+                    previous_until_ms
+             from sessions ",
             $rest
         )
     };
@@ -82,6 +118,7 @@ fn parse_device(row: &Row<'_>) -> Result<Device, StoreError> {
         made_at_ms: row.get(2)?,
         seen_at_ms: row.get(3)?,
         expires_at_ms: row.get(4)?,
+        rotated_at_ms: row.get(5)?,
     })
 }
 

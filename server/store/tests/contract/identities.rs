@@ -1,6 +1,6 @@
 //! People whom another application knows.
 
-use fieldbook_store::{Device, ExternalId, SessionId, SignInSession, Store};
+use fieldbook_store::{Device, ExternalId, SecretState, SessionId, SignInSession, Store};
 use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, workspace};
@@ -96,15 +96,17 @@ pub(crate) async fn a_device_is_known_by_its_secret(store: &impl Store) {
         made_at_ms: 1,
         seen_at_ms: 1,
         expires_at_ms: 1_000,
+        rotated_at_ms: 1,
     };
-    assert_eq!(store.device([1; 32], 999).await.unwrap(), Some(device.clone()));
+    let found = store.device([1; 32], 999).await.unwrap();
+    assert_eq!(found, Some((device, SecretState::Current)));
     assert_eq!(store.device([1; 32], 1_000).await.unwrap(), None);
     assert_eq!(store.device([9; 32], 0).await.unwrap(), None);
     assert_eq!(ids(store, &house, 0).await, [second, first]);
     store.touch_device(first, 50).await.unwrap();
     store.touch_device(first, 40).await.unwrap();
     store.touch_device(SessionId(Uuid::new_v4()), 40).await.unwrap();
-    assert_eq!(store.device([1; 32], 0).await.unwrap().unwrap().seen_at_ms, 50);
+    assert_eq!(store.device([1; 32], 0).await.unwrap().unwrap().0.seen_at_ms, 50);
     assert_eq!(ids(store, &house, 0).await, [first, second]);
     assert_eq!(ids(store, &house, 1_000).await, []);
 }
@@ -122,4 +124,33 @@ pub(crate) async fn a_session_is_ended_by_its_owner_only(store: &impl Store) {
     assert!(!store.end_session(house.ann.id, made[0]).await.unwrap());
     assert_eq!(store.session_account([1; 32], 0).await.unwrap(), None);
     assert_eq!(ids(store, &house, 0).await, [made[4], made[3], made[2], made[1]]);
+}
+
+pub(crate) async fn a_secret_is_exchanged_when_the_next_one_comes_back(store: &impl Store) {
+    let house = House::build(store).await;
+    let id = sign_in(store, &house, 1).await;
+    let state = async |secret: u8| store.device([secret; 32], 0).await.unwrap().map(|(_, state)| state);
+    assert!(store.offer_secret(id, [2; 32], 100, 40).await.unwrap());
+    assert!(
+        !store.offer_secret(id, [3; 32], 110, 50).await.unwrap(),
+        "one is on its way"
+    );
+    assert_eq!(state(1).await, Some(SecretState::Current));
+    assert_eq!(state(2).await, Some(SecretState::Next));
+    // The answer with it was lost.
+    assert!(store.offer_secret(id, [4; 32], 200, 140).await.unwrap());
+    assert_eq!(state(2).await, None);
+    assert!(!store.take_secret([2; 32], 210, 270).await.unwrap());
+    assert!(store.take_secret([4; 32], 210, 270).await.unwrap());
+    assert!(!store.take_secret([4; 32], 220, 280).await.unwrap());
+    assert_eq!(state(4).await, Some(SecretState::Current));
+    assert_eq!(state(1).await, Some(SecretState::Previous { until_ms: 270 }));
+    let (device, _) = store.device([4; 32], 0).await.unwrap().unwrap();
+    assert_eq!((device.id, device.rotated_at_ms), (id, 210));
+    for secret in [1, 4] {
+        let account = store.session_account([secret; 32], 0).await.unwrap();
+        assert_eq!(account, Some(house.ann.clone()));
+    }
+    store.delete_session([1; 32]).await.unwrap();
+    assert_eq!(state(4).await, None, "any of its secrets ends it");
 }
