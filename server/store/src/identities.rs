@@ -79,6 +79,9 @@ pub trait Identities: Send + Sync + 'static {
     async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError>;
     /// Notes that a session was heard of. What is noted of a later moment stays; one that is gone is none of our business.
     async fn touch_device(&self, id: SessionId, seen_at_ms: i64) -> Result<(), StoreError>;
+    /// Gives an account another password, in the form of [`Account::password_hash`]. [`StoreError::Conflict`] if there is no
+    /// such account.
+    async fn set_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError>;
     /// Ends one session of this user. `false`: they have none of this name.
     async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 }

@@ -9,6 +9,7 @@ mod health;
 mod invitations;
 mod model;
 mod openapi;
+mod password;
 mod rate;
 mod readers;
 mod session;
@@ -58,6 +59,7 @@ fn api_addresses() -> Vec<Address> {
                 delete(web::delete().to(devices::end_all)),
             ],
         ),
+        address("/password", vec![post(web::post().to(password::change))]),
         address("/devices/{id}", vec![delete(web::delete().to(devices::end))]),
         address("/invitations", vec![post(web::post().to(invitations::create))]),
         address("/invitations/{secret}", vec![get(readable().to(invitations::show))]),

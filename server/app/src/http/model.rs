@@ -50,6 +50,15 @@ impl Session {
     }
 }
 
+/// A password in place of another.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    pub old: String,
+    /// 10 to 200 characters.
+    pub new: String,
+}
+
 /// Where somebody is signed in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Devices {

@@ -208,3 +208,52 @@ async fn the_secret_is_exchanged_and_a_copy_of_the_old_one_ends_the_session() {
     assert_ended(&mut open).await;
     new.get("/api/devices").await.assert_problem(401, "unauthenticated");
 }
+
+#[tokio::test]
+async fn another_password_signs_out_everywhere_else() {
+    const NEW: &str = "another horse battery";
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let phone = sign_in(&server, "Ann", "Phone").await;
+    let (mut lost, mut kept) = (socket(&server, &phone).await, socket(&server, &ann).await);
+    let change = async |person: &Person, old: &str, new: &str| {
+        person.post("/api/password", json!({"old": old, "new": new})).await
+    };
+    change(&ann, "wrong horse battery", NEW)
+        .await
+        .assert_problem(403, "forbidden");
+    change(&ann, PASSWORD, "short").await.assert_problem(422, "invalid");
+    change(&server.stranger(), PASSWORD, NEW)
+        .await
+        .assert_problem(401, "unauthenticated");
+    let by_token = server.with_token(&ann, "editor", "Ben").await;
+    change(&by_token, PASSWORD, NEW).await.assert_problem(403, "forbidden");
+    assert_eq!(phone.get("/api/session").await.status, 200, "nothing has happened yet");
+    assert_eq!(change(&ann, PASSWORD, NEW).await.status, 204);
+    assert_ended(&mut lost).await;
+    assert_open(&mut kept).await;
+    phone.get("/api/session").await.assert_problem(401, "unauthenticated");
+    assert_eq!(ann.get("/api/session").await.status, 200);
+    let with = async |password: &str| {
+        let body = json!({"name": "Ann", "password": password});
+        server.stranger().post("/api/session", body).await.status
+    };
+    assert_eq!((with(PASSWORD).await.as_u16(), with(NEW).await.as_u16()), (401, 200));
+}
+
+#[tokio::test]
+async fn old_passwords_are_not_guessed_at_speed() {
+    let server = TestServer::start_with(|config| config.limits.sign_in_per_minute = 3).await;
+    let ann = server.set_up("Ann").await;
+    let guess = json!({"old": "a guess of somebody", "new": "another horse battery"});
+    let mut last = ann.post("/api/password", guess.clone()).await;
+    for _ in 0..5 {
+        last = ann.post("/api/password", guess.clone()).await;
+    }
+    last.assert_problem(429, "too-many-requests");
+    assert!(
+        last.header("retry-after")
+            .parse::<u64>()
+            .is_ok_and(|seconds| seconds > 0)
+    );
+}

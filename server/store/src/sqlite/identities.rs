@@ -89,6 +89,19 @@ impl Identities for SqliteStore {
         write.await.map(|_| ())
     }
 
+    async fn set_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError> {
+        let hash = password_hash.to_owned();
+        let write = self.writer.write(move |connection| {
+            let sql = "update accounts set password_hash = ? where id = ?";
+            query::execute(connection, sql, params![hash, user.0])
+        });
+        if write.await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict("there is no such account".into()))
+        }
+    }
+
     async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let write = self.writer.write(move |connection| {
             let sql = "delete from sessions where id = ? and account = (select key from accounts where id = ?)";

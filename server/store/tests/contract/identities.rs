@@ -154,3 +154,13 @@ pub(crate) async fn a_secret_is_exchanged_when_the_next_one_comes_back(store: &i
     store.delete_session([1; 32]).await.unwrap();
     assert_eq!(state(4).await, None, "any of its secrets ends it");
 }
+
+pub(crate) async fn a_password_is_changed(store: &impl Store) {
+    let house = House::build(store).await;
+    store.set_password(house.ann.id, "another").await.unwrap();
+    let ann = store.account(house.ann.id).await.unwrap().unwrap();
+    assert_eq!(ann.password_hash.as_deref(), Some("another"));
+    assert_eq!(ann.name, house.ann.name);
+    let nobody = fieldbook_core::id::UserId(Uuid::new_v4());
+    assert_error!(store.set_password(nobody, "x").await, Conflict);
+}

@@ -91,6 +91,7 @@ macro_rules! contract {
             identities::a_taken_name_maps_nobody,
             identities::a_device_is_known_by_its_secret,
             identities::a_secret_is_exchanged_when_the_next_one_comes_back,
+            identities::a_password_is_changed,
             identities::a_session_is_ended_by_its_owner_only,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
