@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fieldbook_core::access::Role;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
-use crate::StoreError;
+use crate::{SessionId, StoreError};
 
 /// A workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +33,16 @@ pub struct Account {
 /// A browser's session. Only the SHA-256 of its secret is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInSession {
+    /// What it is called: it opens nothing.
+    pub id: SessionId,
     /// SHA-256 of the cookie's value.
     pub secret_hash: [u8; 32],
     /// Whose it is.
     pub user: UserId,
     /// Milliseconds since 1970.
     pub expires_at_ms: i64,
+    /// What the browser calls itself.
+    pub user_agent: String,
 }
 
 /// A link that makes one account. Only the SHA-256 of its secret is stored.
@@ -100,7 +104,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Keeps a session; expired ones are dropped on the way.
     async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError>;
-    /// Whose session it is, unless it expired.
+    /// Whose session it is, unless it expired. Any of its secrets finds it: [`crate::Identities::device`] says which it is.
     async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError>;
     /// Ends a session.
     async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError>;

@@ -1,17 +1,19 @@
 //! Where documents and accounts are kept.
 //!
 //! [`DocumentStore`] holds the change logs, [`Directory`] holds people,
-//! sessions and the list of documents. [`sqlite`] implements both; one
-//! contract suite (`tests/contract/`) says what any implementation must do.
+//! sessions and the list of documents, [`Identities`] holds by what else
+//! people are known. [`sqlite`] implements all of them; one contract suite (`tests/contract/`) says what any implementation must do.
 
 mod directory;
 mod document;
+mod identities;
 pub mod sqlite;
 
 pub use directory::{Account, Directory, DocumentEntry, Invitation, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::Role;
 pub use fieldbook_core::history::{ArchiveMeta, Placed, RetainedFrom};
+pub use identities::{Device, ExternalId, Identities, SecretState, SessionId};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -30,5 +32,5 @@ pub enum StoreError {
 }
 
 /// Everything that the server keeps.
-pub trait Store: DocumentStore + Directory {}
-impl<T: DocumentStore + Directory> Store for T {}
+pub trait Store: DocumentStore + Directory + Identities {}
+impl<T: DocumentStore + Directory + Identities> Store for T {}

@@ -5,16 +5,20 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Role, StoreError};
+use fieldbook_store::{Account, Device, Role, SecretState, SessionId, StoreError};
 
+use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
 use super::session::{COOKIE, SessionCookie};
-use super::{RoleName, now_ms};
+use super::{RoleName, embedded, now_ms};
 use crate::http::ApiError;
 use crate::startup::State;
 
 /// The endpoint at which a token may stand in the query: browsers cannot set headers on a WebSocket.
 const SYNC_PATH: &str = "/sync";
+
+/// When a session was last seen is noted this often, in milliseconds: each note is a write.
+const SEEN_STEP_MS: i64 = 60_000;
 
 /// Somebody that the server knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Identity {
     pub role: Role,
     /// How they showed it.
     pub via: Via,
+    /// The browser's session, if it was that.
+    pub session: Option<SessionId>,
     /// Until when it is good; milliseconds since 1970.
     pub expires_at_ms: i64,
 }
@@ -57,6 +63,12 @@ pub enum AuthError {
     /// The token is not good.
     #[error("the token is not good: it expired, or was made by another server; make one with `fieldbook token`")]
     InvalidToken,
+    /// The token is another application's, and is not good.
+    #[error("{0}; get a new one from the application that made it")]
+    Foreign(#[from] ForeignError),
+    /// The token is good, and asks for what this server cannot do.
+    #[error("{0}")]
+    NotCarried(&'static str),
     /// The session is not good.
     #[error("the session has ended; sign in again")]
     InvalidSession,
@@ -94,6 +106,15 @@ pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, 
 }
 
 async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
+    if let Some(foreign) = state
+        .foreign_tokens
+        .as_ref()
+        .filter(|foreign| foreign.claims_to_be(token))
+    {
+        let claims = foreign.read(token).await?;
+        let (account, role) = embedded::account_of(&claims, state.store.as_ref()).await?;
+        return Ok(identity(account, role, Via::Token, claims.expires_at_ms));
+    }
     let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
     let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
     let account = state.store.account(user).await?.ok_or(AuthError::InvalidToken)?;
@@ -109,8 +130,48 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         .session_account(session.hash(), now_ms())
         .await?
         .ok_or(AuthError::InvalidSession)?;
+    let device = state.store.device(session.hash(), now_ms()).await?;
+    let (device, secret) = device.ok_or(AuthError::InvalidSession)?;
+    keep_to(&device, secret, session.hash(), account.id, state).await?;
+    if now_ms() - device.seen_at_ms > SEEN_STEP_MS
+        && let Err(error) = state.store.touch_device(device.id, now_ms()).await
+    {
+        // Whoever asks is no worse off.
+        tracing::debug!(%error, "when a session was last seen could not be noted");
+    }
     let role = account.role;
-    Ok(identity(account, role, Via::Cookie, session.expires_at_ms))
+    let mut identity = identity(account, role, Via::Cookie, session.expires_at_ms);
+    identity.session = Some(device.id);
+    Ok(identity)
+}
+
+/// What follows from which of its session's secrets somebody came with.
+async fn keep_to(
+    device: &Device,
+    secret: SecretState,
+    hash: [u8; 32],
+    user: UserId,
+    state: &State,
+) -> Result<(), AuthError> {
+    let now_ms = now_ms();
+    match secret {
+        SecretState::Current => {}
+        SecretState::Next => {
+            let grace_ms = state.config.auth.rotation_grace_s.cast_signed() * 1_000;
+            // `false`: a request beside this one was faster.
+            state.store.take_secret(hash, now_ms, now_ms + grace_ms).await?;
+        }
+        SecretState::Previous { until_ms } if now_ms < until_ms => {}
+        SecretState::Previous { .. } => {
+            tracing::warn!(
+                "a session came with a secret that was exchanged long ago: it ends, somebody may have a copy"
+            );
+            state.store.end_session(user, device.id).await?;
+            state.sockets.sessions.end(device.id);
+            return Err(AuthError::InvalidSession);
+        }
+    }
+    Ok(())
 }
 
 fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {
@@ -120,6 +181,7 @@ fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Ident
         workspace: account.workspace.id,
         role,
         via,
+        session: None,
         expires_at_ms,
     }
 }

@@ -1,5 +1,7 @@
 //! Who is asking: tokens, sessions, passwords, and where a request comes from.
 
+mod embedded;
+mod foreign;
 mod identity;
 mod name;
 mod origin;
@@ -9,6 +11,7 @@ mod secret;
 mod session;
 mod token;
 
+pub use foreign::{DocumentRole, ForeignClaims, ForeignError, ForeignTokens};
 pub use identity::{AuthError, Identity, Via, identify};
 pub use name::{NameError, check_name};
 pub use origin::{HostRefused, check_origin, client_address, own_origin};

@@ -27,6 +27,12 @@ impl SessionCookie {
         }
     }
 
+    /// Another secret for the same session, which ends when it would have.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::fresh(self.expires_at_ms)
+    }
+
     /// What a browser sent; `None` if it cannot be ours.
     #[must_use]
     pub fn received(value: &str) -> Option<Self> {

@@ -7,6 +7,13 @@ topic! {
     Auth in "auth" {
         /// How many days a browser stays signed in.
         session_days: u32 = 30, Whole(1, 3_650);
+        /// After so many seconds a browser is given another secret for its session.
+        rotation_s: u64 = 3_600, Whole(1, 31_536_000);
+        /// How long the secret before it stays good, in seconds: requests run side by side. Used later, somebody has a
+        /// copy of it, and the session ends.
+        rotation_grace_s: u64 = 60, Whole(1, 3_600);
+        /// In how many browsers one person can be signed in. One more signs out the one that was not seen for longest.
+        sessions_per_user: usize = 100, Whole(1, 10_000);
         /// How many days an invitation link is good.
         invitation_days: u32 = 7, Whole(1, 365);
     }

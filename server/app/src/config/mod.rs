@@ -14,6 +14,7 @@ mod log;
 mod reference;
 mod server;
 mod sync;
+mod tokens;
 mod topic;
 mod value;
 mod worker;
@@ -28,6 +29,7 @@ pub use log::{Filter, Log, LogFormat};
 pub use reference::reference;
 pub use server::Server;
 pub use sync::Sync;
+pub use tokens::Tokens;
 pub use topic::Key;
 pub use worker::Worker;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub worker: Worker,
     /// Sessions and invitations.
     pub auth: Auth,
+    /// Tokens of another application.
+    pub tokens: Tokens,
     /// What the server writes to its log.
     pub log: Log,
 }
@@ -63,6 +67,7 @@ impl Config {
         let mut mistakes = Vec::new();
         layer::apply(&mut config, sources, &mut mistakes);
         config.server.check(&mut mistakes);
+        config.tokens.check(&mut mistakes);
         if mistakes.is_empty() {
             Ok(config)
         } else {
@@ -84,6 +89,7 @@ impl Config {
             Compaction::SECTION => self.compaction.set(key, given),
             Worker::SECTION => self.worker.set(key, given),
             Auth::SECTION => self.auth.set(key, given),
+            Tokens::SECTION => self.tokens.set(key, given),
             Log::SECTION => self.log.set(key, given),
             _ => Err(topic::Refusal::Unknown),
         }
@@ -112,6 +118,7 @@ const SECTIONS: &[Section] = &[
     section::<Compaction>(),
     section::<Worker>(),
     section::<Auth>(),
+    section::<Tokens>(),
     section::<Log>(),
 ];
 

@@ -209,6 +209,8 @@ impl From<&AuthError> for ApiError {
             AuthError::Missing | AuthError::EmptyToken | AuthError::InvalidToken | AuthError::InvalidSession => {
                 Self::Unauthenticated(text)
             }
+            AuthError::Foreign(_) => Self::Unauthenticated(text),
+            AuthError::NotCarried(_) => Self::Forbidden(text),
             AuthError::ForeignOrigin => Self::ForeignOrigin(text),
             AuthError::HostRefused(_) => Self::UnknownHost(text),
             AuthError::Store(error) => Self::from_store(error),

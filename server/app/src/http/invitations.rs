@@ -7,7 +7,7 @@ use fieldbook_store::{Account, Role, StoreError};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::readers::Object;
-use super::{ApiError, Problem, session};
+use super::{ApiError, Problem, password, session};
 use crate::auth::{AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin};
 use crate::startup::State;
 
@@ -150,9 +150,7 @@ struct Checked {
 impl Checked {
     fn from(new: NewAccount) -> Result<Self, ApiError> {
         let name = check_name(&new.name, "the name")?;
-        if !(10..=200).contains(&new.password.chars().count()) {
-            return Err(ApiError::Invalid("the password has 10 to 200 characters".to_owned()));
-        }
+        password::check(&new.password)?;
         let workspace_name = new.workspace_name.filter(|name| !name.trim().is_empty());
         let workspace_name = workspace_name
             .map(|name| check_name(&name, "the workspace's name"))

@@ -2,12 +2,14 @@
 
 mod assets;
 mod boundary;
+mod devices;
 mod documents;
 mod error;
 mod health;
 mod invitations;
 mod model;
 mod openapi;
+mod password;
 mod rate;
 mod readers;
 mod session;
@@ -50,6 +52,15 @@ fn api_addresses() -> Vec<Address> {
                 delete(web::delete().to(session::end)),
             ],
         ),
+        address(
+            "/devices",
+            vec![
+                get(readable().to(devices::list)),
+                delete(web::delete().to(devices::end_all)),
+            ],
+        ),
+        address("/password", vec![post(web::post().to(password::change))]),
+        address("/devices/{id}", vec![delete(web::delete().to(devices::end))]),
         address("/invitations", vec![post(web::post().to(invitations::create))]),
         address("/invitations/{secret}", vec![get(readable().to(invitations::show))]),
         address(

@@ -50,6 +50,49 @@ impl Session {
     }
 }
 
+/// A password in place of another.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    pub old: String,
+    /// 10 to 200 characters.
+    pub new: String,
+}
+
+/// Where somebody is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Devices {
+    pub devices: Vec<Device>,
+}
+
+/// A browser that is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Device {
+    id: String,
+    /// Whether it is the one that asks.
+    is_current: bool,
+    /// What the browser called itself when it signed in (`User-Agent`), shortened.
+    user_agent: String,
+    made_at: i64,
+    /// To within a minute.
+    seen_at: i64,
+    expires_at: i64,
+}
+
+impl Device {
+    pub(super) fn new(device: fieldbook_store::Device, current: fieldbook_store::SessionId) -> Self {
+        Self {
+            id: device.id.0.to_string(),
+            is_current: device.id == current,
+            user_agent: device.user_agent,
+            made_at: device.made_at_ms,
+            seen_at: device.seen_at_ms,
+            expires_at: device.expires_at_ms,
+        }
+    }
+}
+
 /// A name and its password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder, SecurityRequ
 use utoipa::{Modify, OpenApi};
 
 use super::error::{PROBLEM_JSON, Problem};
-use super::{documents, health, invitations, model, session};
+use super::{devices, documents, health, invitations, model, password, session};
 use crate::auth::COOKIE;
 
 #[derive(OpenApi)]
@@ -18,6 +18,8 @@ use crate::auth::COOKIE;
     ),
     paths(
         session::show, session::create, session::end,
+        password::change,
+        devices::list, devices::end, devices::end_all,
         invitations::create, invitations::show, invitations::accept,
         documents::list, documents::create, documents::show, documents::archive, documents::restore,
         show, health::alive, health::ready,

@@ -1,8 +1,10 @@
 //! `/api/session`: who is signed in.
 
+use actix_web::cookie::Cookie;
+use actix_web::http::header;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
-use fieldbook_store::{Account, SignInSession};
+use fieldbook_store::{Account, SecretState, SessionId, SignInSession};
 
 use super::model::{Session, SignIn};
 use super::readers::Object;
@@ -13,6 +15,8 @@ use crate::auth::{
 use crate::startup::State;
 
 const DAY_MS: i64 = 86_400_000;
+/// Longest name of a browser that is kept.
+const MOST_USER_AGENT_CHARACTERS: usize = 256;
 /// No account has a longer one; hashing takes time for each character.
 const MOST_PASSWORD_CHARACTERS: usize = 200;
 
@@ -24,7 +28,35 @@ const MOST_PASSWORD_CHARACTERS: usize = 200;
 pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
     let account = account_of(&identity, &state).await?;
-    Ok(answer(HttpResponse::Ok(), &account, identity.role_name(), &state))
+    let mut response = HttpResponse::Ok();
+    if let Some(cookie) = rotate(&request, &state).await? {
+        response.cookie(cookie);
+    }
+    Ok(answer(response, &account, identity.role_name(), &state))
+}
+
+/// Another secret for the session that a request came with, if it is time for that. The old one stays good until the
+/// browser comes with the new one: an answer may get lost.
+async fn rotate(request: &HttpRequest, state: &State) -> Result<Option<Cookie<'static>>, ApiError> {
+    let cookie = request
+        .cookie(COOKIE)
+        .filter(|_| !request.headers().contains_key(header::AUTHORIZATION));
+    let Some(session) = cookie.and_then(|cookie| SessionCookie::received(cookie.value())) else {
+        return Ok(None);
+    };
+    let (now_ms, auth) = (now_ms(), &state.config.auth);
+    let Some((device, SecretState::Current)) = state.store.device(session.hash(), now_ms).await? else {
+        return Ok(None);
+    };
+    if now_ms - device.rotated_at_ms < auth.rotation_s.cast_signed() * 1_000 {
+        return Ok(None);
+    }
+    let (next, lost_ms) = (session.next(), auth.rotation_grace_s.cast_signed() * 1_000);
+    let is_offered = state
+        .store
+        .offer_secret(device.id, next.hash(), now_ms, now_ms - lost_ms)
+        .await?;
+    Ok(is_offered.then_some(next.to_cookie(is_secure(request, state)?, now_ms)))
 }
 
 /// Signs in. The session's cookie comes with the answer.
@@ -73,9 +105,13 @@ pub(super) async fn end(request: HttpRequest, state: Data<State>) -> Result<Http
     if let Some(cookie) = request.cookie(COOKIE) {
         check_origin(request.head(), &state.config.server, true)?;
         if let Some(session) = SessionCookie::received(cookie.value()) {
+            let device = state.store.device(session.hash(), now_ms()).await?;
             state.store.delete_session(session.hash()).await?;
+            if let Some((device, _)) = device {
+                state.sockets.sessions.end(device.id);
+            }
         }
-        response.cookie(SessionCookie::removal(is_secure(&request, &state)?));
+        response.cookie(removal(&request, &state)?);
     }
     Ok(response.finish())
 }
@@ -85,17 +121,36 @@ pub(super) async fn begin(
     account: &Account,
     request: &HttpRequest,
     state: &State,
-) -> Result<actix_web::cookie::Cookie<'static>, ApiError> {
+) -> Result<Cookie<'static>, ApiError> {
     let secure = is_secure(request, state)?;
     let now_ms = now_ms();
     let session = SessionCookie::fresh(now_ms + i64::from(state.config.auth.session_days) * DAY_MS);
     let stored = SignInSession {
         secret_hash: session.hash(),
+        id: SessionId(uuid::Uuid::new_v4()),
         user: account.id,
         expires_at_ms: session.expires_at_ms,
+        user_agent: user_agent(request),
     };
     state.store.create_session(stored, now_ms).await?;
+    let devices = state.store.devices(account.id, now_ms).await?;
+    for device in devices.into_iter().skip(state.config.auth.sessions_per_user) {
+        state.store.end_session(account.id, device.id).await?;
+        state.sockets.sessions.end(device.id);
+    }
     Ok(session.to_cookie(secure, now_ms))
+}
+
+/// Takes the cookie out of the browser.
+pub(super) fn removal(request: &HttpRequest, state: &State) -> Result<Cookie<'static>, ApiError> {
+    Ok(SessionCookie::removal(is_secure(request, state)?))
+}
+
+/// What the browser calls itself, shortened: people tell their devices apart by it.
+fn user_agent(request: &HttpRequest) -> String {
+    let header = request.headers().get(header::USER_AGENT);
+    let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.chars().take(MOST_USER_AGENT_CHARACTERS).collect()
 }
 
 /// The answer that says who is signed in.

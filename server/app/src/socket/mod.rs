@@ -8,6 +8,7 @@ mod outgoing;
 mod peers;
 mod rate;
 mod reader;
+mod sessions;
 mod upgrade;
 mod users;
 
@@ -25,6 +26,7 @@ use crate::room::Rooms;
 pub use memory::{Charge, Memory};
 pub use outbox::Outbox;
 use peers::Peers;
+pub use sessions::SessionSockets;
 pub use upgrade::{not_an_upgrade, upgrade};
 use users::Users;
 
@@ -35,6 +37,8 @@ pub struct Sockets {
     rooms: Rooms,
     peers: Peers,
     users: Arc<Users>,
+    /// Which of them end with which session.
+    pub sessions: Arc<SessionSockets>,
     next_id: AtomicU64,
 }
 
@@ -50,6 +54,7 @@ impl Sockets {
                 config.limits.peer_ids_per_user,
             ),
             users: Arc::new(Users::new(config.limits.clone())),
+            sessions: Arc::default(),
             next_id: AtomicU64::new(1),
         }
     }

@@ -15,6 +15,7 @@ use fieldbook_core::wire::{self, ClientFrame, Join};
 use super::assembly::Assembly;
 use super::frames::{Connection, Frames};
 use super::memory::Charge;
+use super::sessions::SessionWatch;
 use super::users::{OpenDocument, Share};
 use super::{Outbox, member, rate::Rate};
 use crate::auth::{Identity, now_ms};
@@ -121,8 +122,8 @@ impl Reader {
     }
 
     /// Listens until the socket is over, then tells the rooms. What still comes in is the caller's to drop.
-    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>) -> Frames<T> {
-        let end = self.listen(&mut frames).await;
+    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>, session: SessionWatch) -> Frames<T> {
+        let end = self.listen(&mut frames, session).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
@@ -130,14 +131,12 @@ impl Reader {
         frames
     }
 
-    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>) -> End {
+    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>, mut session: SessionWatch) -> End {
         let mut watch = self.state.stopping();
         // What is waited for beside the client is set up once and asked only when nothing has come.
-        let (stopping, alarm) = (
-            watch.wait_for(|stopping| *stopping),
-            tokio::time::sleep_until(self.clock.next()),
-        );
-        tokio::pin!(stopping, alarm);
+        let (stopping, ended) = (watch.wait_for(|stopping| *stopping), session.ended());
+        let alarm = tokio::time::sleep_until(self.clock.next());
+        tokio::pin!(stopping, ended, alarm);
         loop {
             let arrived = tokio::select! {
                 biased;
@@ -148,6 +147,9 @@ impl Reader {
                     }
                     alarm.as_mut().reset(self.clock.next());
                     continue;
+                }
+                () = &mut ended => {
+                    return End::Refused(4401, "your session was ended; sign in again".to_owned());
                 }
                 _ = &mut stopping => {
                     return End::Refused(1012, "the server is stopping; connect again".to_owned());

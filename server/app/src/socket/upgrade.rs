@@ -19,6 +19,7 @@ use super::frames::{Connection, Frames};
 use super::outbox;
 use super::outgoing::Outgoing;
 use super::reader::Reader;
+use super::sessions::SessionWatch;
 use super::users::Place;
 use crate::auth::{AuthError, Identity, identify, own_origin};
 use crate::http::{self, ApiError};
@@ -38,9 +39,9 @@ pub async fn upgrade<T: Connection>(
 ) -> Result<(), Infallible> {
     let under_way = state.in_flight.enter();
     let answered = match admit(&request, &state).await {
-        Ok((identity, place)) => accept(&request, framed)
+        Ok(admitted) => accept(&request, framed)
             .await
-            .map(|framed| begin(framed, &identity, place, state.into_inner(), under_way)),
+            .map(|framed| begin(framed, admitted, state.into_inner(), under_way)),
         Err(refused) => refuse(&request, &state, &refused, framed).await,
     };
     if let Err(reason) = answered {
@@ -66,7 +67,14 @@ pub async fn not_an_upgrade(
     )
 }
 
-async fn admit(request: &Request, state: &State) -> Result<(Identity, Place), actix_web::Error> {
+/// Whoever may have a socket.
+struct Admitted {
+    identity: Identity,
+    place: Place,
+    session: SessionWatch,
+}
+
+async fn admit(request: &Request, state: &State) -> Result<Admitted, actix_web::Error> {
     let head = request.head();
     own_origin(head, &state.config.server).map_err(AuthError::HostRefused)?;
     if request.path() != PATH {
@@ -75,7 +83,16 @@ async fn admit(request: &Request, state: &State) -> Result<(Identity, Place), ac
     let identity = identify(head, state).await?;
     ws::verify_handshake(head)?;
     let place = state.sockets.users.enter(identity.user)?;
-    Ok((identity, place))
+    let session = state.sockets.sessions.watch(identity.session);
+    if identity.session.is_some() {
+        // From here on the socket hears of its end. It may have ended since it was looked up.
+        identify(head, state).await?;
+    }
+    Ok(Admitted {
+        identity,
+        place,
+        session,
+    })
 }
 
 async fn accept<T: Connection>(
@@ -91,18 +108,18 @@ async fn accept<T: Connection>(
 
 /// What actix holds for a connection ends here; what we hold begins. As little as can be: most sockets are idle most of the
 /// time, and a task keeps room for everything that is alive while it waits.
-fn begin<T: Connection>(
-    framed: Framed<T, h1::Codec>,
-    identity: &Identity,
-    place: Place,
-    state: Arc<State>,
-    under_way: InFlight,
-) {
+fn begin<T: Connection>(framed: Framed<T, h1::Codec>, admitted: Admitted, state: Arc<State>, under_way: InFlight) {
+    let Admitted {
+        identity,
+        place,
+        session,
+    } = admitted;
     let (frames, output) = take_over(framed, state.config.limits.frame_bytes);
     let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
-    let reading = Box::pin(Reader::new(socket, identity, Arc::clone(&place.share), outbox, state).run(frames));
+    let reader = Reader::new(socket, &identity, Arc::clone(&place.share), outbox, state);
+    let reading = Box::pin(reader.run(frames, session));
     actix_web::rt::spawn(async move {
         let frames = reading.await;
         // What is still on its way out gets a moment, no more; what still comes in is not looked at.

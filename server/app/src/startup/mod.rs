@@ -20,7 +20,7 @@ use fieldbook_worker::{WorkerLimits, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::auth::{Passwords, TokenKey, fresh_bytes};
+use crate::auth::{ForeignTokens, Passwords, TokenKey, fresh_bytes};
 use crate::config::Config;
 use crate::http::{self, RateLimits};
 use crate::room::Rooms;
@@ -40,6 +40,8 @@ pub struct State {
     pub store: Arc<dyn Store>,
     /// Checks and makes tokens.
     pub token_key: TokenKey,
+    /// Checks the tokens of another application, if one is configured.
+    pub foreign_tokens: Option<Arc<ForeignTokens>>,
     /// Checks and hashes passwords.
     pub passwords: Passwords,
     /// What the server's store of documents is called towards sync clients; the same as long as the data folder lives.
@@ -128,6 +130,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The keys for the tokens of another application cannot be used.
+    #[error("the tokens of [tokens] cannot be checked: {0}")]
+    Tokens(String),
     /// What cannot be, happened.
     #[error("the server cannot start: {0}")]
     Unexpected(String),
@@ -144,6 +149,7 @@ pub struct Server {
     task: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
     titles: JoinHandle<()>,
+    keys: Option<JoinHandle<()>>,
     data: Option<(SqliteStore, DataFolder)>,
 }
 
@@ -172,7 +178,12 @@ impl Server {
         let (stopping, watch) = watch::channel(false);
         let setup = setup::prepare(store.as_ref()).await?;
         let sockets = sockets(&config, &store)?;
+        let foreign_tokens = ForeignTokens::open(&config.tokens)
+            .await
+            .map_err(StartError::Tokens)?
+            .map(Arc::new);
         let state = web::Data::new(State {
+            foreign_tokens: foreign_tokens.clone(),
             sockets,
             token_key: TokenKey::from_store(store.as_ref()).await?,
             storage_id: storage_id(store.as_ref()).await?,
@@ -193,6 +204,7 @@ impl Server {
         let sweeper = tokio::spawn(sweep(state.clone().into_inner()));
         let rooms = state.sockets.rooms().clone();
         let titles = tokio::spawn(async move { rooms.keep_titles().await });
+        let keys = foreign_tokens.map(|tokens| tokio::spawn(async move { tokens.keep_keys().await }));
         Ok(Self {
             address,
             url,
@@ -203,6 +215,7 @@ impl Server {
             task,
             sweeper,
             titles,
+            keys,
             data: None,
         })
     }
@@ -256,6 +269,9 @@ impl Server {
         self.handle.stop(false).await;
         self.sweeper.abort();
         self.titles.abort();
+        if let Some(keys) = &self.keys {
+            keys.abort();
+        }
         let _ = self.task.await;
         if let Some((database, lock)) = self.data {
             database.close().await;

@@ -5,7 +5,9 @@
 
 mod boundary;
 mod command_line;
+mod devices;
 mod documents;
+mod foreign_tokens;
 mod invitations;
 mod log;
 mod openapi;

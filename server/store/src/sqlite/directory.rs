@@ -90,9 +90,17 @@ impl Directory for SqliteStore {
         let write = self.writer.write(move |connection| {
             let sql = "delete from sessions where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
-            let sql = "insert into sessions (secret_hash, account, expires_at_ms)
-                 select ?, key, ? from accounts where id = ?";
-            let values = params![session.secret_hash, session.expires_at_ms, session.user.0];
+            let sql = "insert into sessions
+                     (secret_hash, account, expires_at_ms, id, user_agent, made_at_ms, seen_at_ms, rotated_at_ms)
+                 select ?1, key, ?2, ?3, ?4, ?5, ?5, ?5 from accounts where id = ?6";
+            let values = params![
+                session.secret_hash,
+                session.expires_at_ms,
+                session.id.0,
+                session.user_agent,
+                now_ms,
+                session.user.0
+            ];
             query::execute(connection, sql, values)
         });
         found(write.await?, "account")
@@ -101,7 +109,7 @@ impl Directory for SqliteStore {
     async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError> {
         let read = self.readers.read(move |snapshot| {
             let sql = select_account!(
-                "join sessions on sessions.account = accounts.key where secret_hash = ? and expires_at_ms > ?"
+                "join sessions on sessions.account = accounts.key where (secret_hash = ?1 or next_hash = ?1 or previous_hash = ?1) and expires_at_ms > ?2"
             );
             query::first(snapshot, sql, params![secret_hash, now_ms], parse_account)
         });
@@ -110,7 +118,7 @@ impl Directory for SqliteStore {
 
     async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError> {
         let write = self.writer.write(move |connection| {
-            let sql = "delete from sessions where secret_hash = ?";
+            let sql = "delete from sessions where secret_hash = ?1 or next_hash = ?1 or previous_hash = ?1";
             query::execute(connection, sql, [secret_hash])
         });
         write.await.map(|_| ())

@@ -13,6 +13,7 @@ mod codec;
 mod directory;
 mod documents;
 mod error;
+mod identities;
 mod migrations;
 mod open;
 mod query;

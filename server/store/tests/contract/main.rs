@@ -5,6 +5,7 @@
 mod appends;
 mod archives;
 mod documents;
+mod identities;
 mod people;
 mod sample;
 
@@ -84,6 +85,14 @@ macro_rules! contract {
             people::an_invitation_makes_no_other_account,
             people::an_invitation_raced_for_makes_one_account,
             people::what_does_not_exist_cannot_be_changed,
+            identities::somebody_from_elsewhere_gets_one_account,
+            identities::each_issuer_has_names_of_its_own,
+            identities::first_sights_at_once_make_one_account,
+            identities::a_taken_name_maps_nobody,
+            identities::a_device_is_known_by_its_secret,
+            identities::a_secret_is_exchanged_when_the_next_one_comes_back,
+            identities::a_password_is_changed,
+            identities::a_session_is_ended_by_its_owner_only,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
             documents::a_document_is_put_away_and_back,

@@ -1,7 +1,7 @@
 //! Workspaces, accounts, sessions, invitations.
 
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Invitation, Role, SignInSession, Store, Workspace};
+use fieldbook_store::{Account, Invitation, Role, SessionId, SignInSession, Store, Workspace};
 use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, workspace};
@@ -75,6 +75,8 @@ pub(crate) async fn accounts_without_a_password_do_not_count_for_sign_in(store: 
 pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Store) {
     let house = House::build(store).await;
     let session = SignInSession {
+        id: SessionId(Uuid::new_v4()),
+        user_agent: String::new(),
         secret_hash: SECRET,
         user: house.ann.id,
         expires_at_ms: 100,
@@ -90,6 +92,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
     store
         .create_session(
             SignInSession {
+                id: SessionId(Uuid::new_v4()),
                 secret_hash: [2; 32],
                 ..session.clone()
             },
@@ -101,6 +104,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
     store
         .create_session(
             SignInSession {
+                id: SessionId(Uuid::new_v4()),
                 expires_at_ms: 500,
                 ..session
             },
@@ -217,6 +221,8 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &impl Store) {
     assert_error!(store.rename_workspace(WorkspaceId(Uuid::new_v4()), "x").await, Conflict);
     assert_error!(store.create_account(account("Bo", &nowhere)).await, Conflict);
     let session = SignInSession {
+        id: SessionId(Uuid::new_v4()),
+        user_agent: String::new(),
         secret_hash: SECRET,
         user: nobody,
         expires_at_ms: 100,
