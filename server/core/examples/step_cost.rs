@@ -125,6 +125,7 @@ fn open(room: &mut Room, socket: SocketId) {
             peer,
             member,
             extended: false,
+            receipt: Arc::default(),
         },
     );
 }

@@ -17,6 +17,7 @@ pub mod message;
 pub mod orphans;
 pub mod presence;
 pub mod reader;
+pub mod receipt;
 pub mod room;
 pub mod sync;
 #[allow(clippy::disallowed_types, reason = "it makes a new document")]

@@ -7,6 +7,7 @@ mod fanout;
 mod grants;
 mod incoming;
 mod opening;
+mod receipts;
 mod traffic;
 mod upkeep;
 mod usage;
@@ -27,6 +28,7 @@ use crate::orphans::Orphans;
 use crate::presence::Roster;
 use crate::sync::Session;
 
+use receipts::Concern;
 pub use traffic::{Closing, CompactionPlan, Effect, Input, Load};
 pub use usage::Usage;
 pub use work::WORK_AT_ONCE;
@@ -102,6 +104,8 @@ pub struct Room {
     creator: Option<UserId>,
     history: History,
     orphans: Orphans,
+    /// The heads that sessions may acknowledge, and their position.
+    durable: Option<(u64, Arc<[ChangeHash]>)>,
     /// Boxed: a node of the map keeps room for eleven.
     sessions: BTreeMap<SocketId, Box<Session>>,
     roster: Roster,
@@ -145,6 +149,7 @@ impl Room {
             creator: None,
             history,
             orphans: Orphans::default(),
+            durable: None,
             sessions: BTreeMap::new(),
             roster: Roster::default(),
             stock_peers: HashMap::new(),
@@ -171,13 +176,19 @@ impl Room {
     /// Takes one input; what is to be done comes back in order.
     pub fn step(&mut self, now_ms: u64, input: Input) -> impl Iterator<Item = Effect> + '_ {
         self.worked = 0;
+        let concern = Concern::of(&input);
+        self.close_receipts(concern);
         match input {
             Input::Open {
                 socket,
                 peer,
                 member,
                 extended,
-            } => self.open(now_ms, socket, peer, member, extended),
+                receipt,
+            } => {
+                let session = Session::new(peer, Some(member), extended, receipt);
+                self.open(now_ms, socket, session);
+            }
             Input::Sync {
                 socket,
                 request,
@@ -203,6 +214,7 @@ impl Room {
             Input::Summarised { took_ms, failed } => self.summarised(now_ms, took_ms, failed),
             Input::Wake => self.wake(now_ms),
         }
+        self.open_receipts(concern);
         self.trim();
         self.effects.drain(..)
     }

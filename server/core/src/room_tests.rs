@@ -26,6 +26,7 @@ use automerge::{ActorId, AutoCommit, ROOT};
 use super::*;
 use crate::history::{Placed, RetainedFrom, extend_index};
 use crate::message::SyncMessage;
+use crate::receipt::Receipt;
 use crate::wire::{self, ClientFrame, Ephemeral, Frame};
 
 const HOME: u128 = 1;
@@ -110,6 +111,7 @@ struct Scene {
     /// What the world is asked, in order.
     asked: VecDeque<Effect>,
     sockets: u64,
+    receipts: BTreeMap<SocketId, Arc<Receipt>>,
 }
 
 impl Scene {
@@ -132,6 +134,7 @@ impl Scene {
             outboxes: BTreeMap::new(),
             asked: VecDeque::new(),
             sockets: 0,
+            receipts: BTreeMap::new(),
         }
     }
 
@@ -176,11 +179,13 @@ impl Scene {
             workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
             role,
         };
+        let receipt = Arc::clone(self.receipts.entry(socket).or_default());
         self.step(Input::Open {
             socket,
             peer: PeerId::new(name).unwrap(),
             member,
             extended,
+            receipt,
         });
         socket
     }

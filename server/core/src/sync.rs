@@ -9,11 +9,14 @@ use crate::access::{Member, Role};
 use crate::history::History;
 use crate::id::PeerId;
 use crate::message::{Reply, SyncMessage, flags};
+use crate::receipt::Receipt;
 
 /// A message with changes that the client's heads do not cover yet.
 #[derive(Debug)]
 struct InFlight {
     heads: Arc<[ChangeHash]>,
+    /// The position that these are the heads of.
+    position: u64,
     until_ms: u64,
 }
 
@@ -126,6 +129,8 @@ pub struct Session {
     pub role: Option<Role>,
     /// A change was refused: nothing more is taken (S9).
     pub refused: bool,
+    /// Takes in what its client acknowledges.
+    pub receipt: Arc<Receipt>,
     /// Where the conversation is.
     pub phase: Phase,
     /// Messages that wait until the store or a worker has answered for the first of them.
@@ -157,13 +162,14 @@ const RESET_COUNT_MS: u64 = 60_000;
 impl Session {
     /// A session before its first message.
     #[must_use]
-    pub fn new(peer: PeerId, member: Option<Member>, extended: bool) -> Self {
+    pub fn new(peer: PeerId, member: Option<Member>, extended: bool, receipt: Arc<Receipt>) -> Self {
         Self {
             peer,
             member,
             extended,
             role: None,
             refused: false,
+            receipt,
             phase: Phase::Unavailable { tell_at_ms: None },
             held: Held::default(),
             busy: false,
@@ -207,6 +213,23 @@ impl Session {
         if let Some(last) = covered {
             live.in_flight.drain(..=last);
         }
+    }
+
+    /// The room is about to look at it: what its client has told to have is on its way no longer.
+    pub fn close_receipt(&mut self) {
+        let said = self.receipt.close();
+        if let (Some(position), Phase::Live(live)) = (said, &mut self.phase) {
+            while live.in_flight.front().is_some_and(|sent| sent.position <= position) {
+                live.in_flight.pop_front();
+            }
+        }
+    }
+
+    /// Would a message that tells nothing but "I have what you have" change nothing but the window?
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let owes_nothing = !self.busy && self.held.is_empty() && !self.reply_due;
+        matches!(self.phase, Phase::Live(_)) && self.applies && owes_nothing && self.asked.is_empty()
     }
 
     /// Does the client ask to begin again, or for changes by name, and is it to be answered? (S8)
@@ -273,7 +296,11 @@ impl Session {
         };
         in_flight.retain(|sent| sent.until_ms > now_ms);
         if let Some((heads, until_ms)) = changes {
-            in_flight.push_back(InFlight { heads, until_ms });
+            in_flight.push_back(InFlight {
+                heads,
+                position: sent,
+                until_ms,
+            });
         }
         self.reply_due = false;
         self.phase = Phase::Live(Live { sent, in_flight });

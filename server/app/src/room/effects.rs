@@ -1,6 +1,7 @@
 //! Performs a room's effects; what takes time goes to a task of its own, whose answer comes back as an input.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -30,6 +31,9 @@ pub(super) struct Answer {
     pub(super) turn: Option<Turn>,
 }
 
+/// An answer that is still to come.
+pub(super) type Pending = Pin<Box<dyn Future<Output = Input>>>;
+
 /// What a room's task has of each socket.
 pub(super) type Lines = HashMap<SocketId, Line, rustc_hash::FxBuildHasher>;
 
@@ -54,7 +58,8 @@ impl Line {
 }
 
 impl World {
-    pub(super) fn perform(&self, effect: Effect, lines: &Lines, turn: &mut Option<Turn>) {
+    /// `append`: where the one thing goes that the room's task awaits itself.
+    pub(super) fn perform(&self, effect: Effect, lines: &Lines, turn: &mut Option<Turn>, append: &mut Option<Pending>) {
         match effect {
             Effect::Send(socket, frame) => {
                 if let Some(line) = lines.get(&socket) {
@@ -81,11 +86,7 @@ impl World {
                 new,
                 first_position,
                 changes,
-            } => {
-                self.ask(None, async move |world| {
-                    world.append(new, first_position, changes).await
-                });
-            }
+            } => *append = Some(Box::pin(self.clone().append(new, first_position, changes))),
             Effect::Recall {
                 socket,
                 hashes,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
+use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, RoomConfig};
 use fieldbook_store::Store;
 use fieldbook_worker::Workers;
@@ -51,6 +52,8 @@ pub enum Command {
         turns: Turns,
         /// For what the room keeps of what it sends.
         kept: Charge,
+        /// Where its acknowledgements wait.
+        receipt: Arc<Receipt>,
     },
     /// The socket says something.
     Input {

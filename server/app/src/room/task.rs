@@ -11,7 +11,7 @@ use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::room::{Closing, Input, Loaded, Room};
 use tokio::sync::mpsc;
 
-use super::effects::{Answer, Line, Lines, World};
+use super::effects::{Answer, Line, Lines, Pending, World};
 use super::{Command, Rooms, Turn};
 
 /// Inputs taken in a row before the task lets others run.
@@ -31,6 +31,7 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<
         answered,
         world,
         lines: Lines::default(),
+        append: None,
         alarm: Alarm::default(),
         turns: HashMap::new(),
     };
@@ -51,12 +52,15 @@ struct Task {
     world: World,
     /// Sockets are numbered by us: nobody chooses numbers that collide.
     lines: Lines,
+    /// What the store is to say of the changes that it was given; a room gives it one lot at a time.
+    append: Option<Pending>,
     /// Of those of whose messages something is left to be done.
     turns: HashMap<SocketId, Turn>,
     alarm: Alarm,
 }
 
 enum Next {
+    Appended(Input),
     Command(Option<Box<Command>>),
     Answer(Option<Box<Answer>>),
     Wake,
@@ -159,6 +163,10 @@ impl Task {
         tokio::select! {
             biased;
             answer = self.answered.recv() => Next::Answer(answer),
+            input = pending(&mut self.append) => {
+                self.append = None;
+                Next::Appended(input)
+            }
             command = self.inbox.recv(), if !room.is_full() => Next::Command(command),
             () = std::future::ready(()), if room.works_for().is_some() => Next::Wake,
             () = alarm => Next::Wake,
@@ -180,6 +188,7 @@ impl Task {
         let mut waited = None;
         let (input, turn) = match next {
             Next::Wake => (Input::Wake, None),
+            Next::Appended(input) => (input, None),
             Next::Answer(Some(answer)) => (answer.input, answer.turn),
             Next::Command(Some(command)) => match *command {
                 Command::Input { input, turn, charge } => {
@@ -196,6 +205,7 @@ impl Task {
                     outbox,
                     turns,
                     kept,
+                    receipt,
                 } => {
                     self.lines.insert(socket, Line { outbox, turns, kept });
                     let input = Input::Open {
@@ -203,6 +213,7 @@ impl Task {
                         peer,
                         member,
                         extended,
+                        receipt,
                     };
                     (input, None)
                 }
@@ -252,11 +263,11 @@ impl Task {
             let effects;
             (room, effects) = work.await;
             for effect in effects {
-                self.world.perform(effect, &self.lines, &mut turn);
+                self.world.perform(effect, &self.lines, &mut turn, &mut self.append);
             }
         } else {
             for effect in room.step(now, input) {
-                self.world.perform(effect, &self.lines, &mut turn);
+                self.world.perform(effect, &self.lines, &mut turn, &mut self.append);
             }
         }
         if let (Some(turn), Some(socket)) = (turn, worker)
@@ -265,6 +276,13 @@ impl Task {
             self.turns.insert(socket, turn);
         }
         room
+    }
+}
+
+async fn pending(append: &mut Option<Pending>) -> Input {
+    match append {
+        Some(append) => append.await,
+        None => std::future::pending().await,
     }
 }
 

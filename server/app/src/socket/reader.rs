@@ -10,6 +10,7 @@ use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
 use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
+use fieldbook_core::receipt::Receipt;
 use fieldbook_core::wire::{self, ClientFrame, Join};
 
 use super::assembly::Assembly;
@@ -36,7 +37,7 @@ pub(super) struct Reader {
     outbox: Outbox,
     state: Arc<State>,
     joined: Option<Joined>,
-    documents: HashMap<DocumentId, (Mailbox, OpenDocument)>,
+    documents: HashMap<DocumentId, Opened>,
     parts: Assembly,
     /// What has come of a message that is not whole.
     unfinished: Charge,
@@ -49,6 +50,13 @@ pub(super) struct Reader {
     ephemerals: Rate,
     presence: Rate,
     unanswered: u32,
+}
+
+/// What the socket has of a document that it has opened.
+struct Opened {
+    mailbox: Mailbox,
+    receipt: Arc<Receipt>,
+    _place: OpenDocument,
 }
 
 struct Joined {

@@ -1,5 +1,7 @@
 //! What a person may do has changed while their socket is open (R5, rules D5 and D6).
 
+use std::sync::Arc;
+
 use super::{Effect, Room};
 use crate::access::{self, Member, Role};
 use crate::id::SocketId;
@@ -40,7 +42,12 @@ impl Room {
             return;
         };
         self.roster.leave(socket, &session.peer, None);
-        let mut anew = Session::new(session.peer.clone(), session.member.take(), session.extended);
+        let mut anew = Session::new(
+            session.peer.clone(),
+            session.member.take(),
+            session.extended,
+            Arc::clone(&session.receipt),
+        );
         anew.busy = session.busy;
         anew.answer_is_stale = session.busy;
         **session = anew;

@@ -7,17 +7,16 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::{Closing, Effect, Room};
-use crate::access::{self, Member};
+use crate::access;
 use crate::history::Lacks;
-use crate::id::{PeerId, SocketId};
+use crate::id::SocketId;
 use crate::message::SyncMessage;
 use crate::sync::{Phase, Session};
 use crate::wire::{self, Frame};
 
 impl Room {
-    pub(super) fn open(&mut self, now: u64, socket: SocketId, peer: PeerId, member: Member, extended: bool) {
+    pub(super) fn open(&mut self, now: u64, socket: SocketId, mut session: Session) {
         self.due.unload = None;
-        let mut session = Session::new(peer, Some(member), extended);
         session.role = self.role_of(session.member.as_ref());
         self.sessions.insert(socket, Box::new(session));
         if self.sessions[&socket].role.is_some() {

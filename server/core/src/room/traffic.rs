@@ -1,5 +1,7 @@
 //! What a room is told, and what it wants done.
 
+use std::sync::Arc;
+
 use automerge::ChangeHash;
 use bytes::Bytes;
 
@@ -9,6 +11,7 @@ use crate::change::work_of;
 use crate::history::{ArchiveMeta, IndexError, Placed, RetainedFrom};
 use crate::id::{PeerId, SocketId, UserId, WorkspaceId};
 use crate::message::SyncMessage;
+use crate::receipt::Receipt;
 use crate::wire::{Ephemeral, Frame};
 
 /// What a room is told.
@@ -24,6 +27,8 @@ pub enum Input {
         member: Member,
         /// Does it take `fb` frames?
         extended: bool,
+        /// Shared with who reads the socket.
+        receipt: Arc<Receipt>,
     },
     /// A `sync` or `request` frame of an open session.
     Sync {

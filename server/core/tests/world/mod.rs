@@ -24,6 +24,7 @@ use bytes::Bytes;
 use fieldbook_core::access::Role;
 use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::message::SyncMessage;
+use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, Room, RoomConfig};
 use fieldbook_core::wire::{self, ClientFrame, Frame};
 
@@ -42,6 +43,7 @@ struct Socket {
     /// The client still holds this end.
     connected: bool,
     opened: bool,
+    receipt: Arc<Receipt>,
     /// What the room has been told that its person may do.
     granted: Option<Role>,
     /// Counts how often that has changed.
@@ -239,6 +241,7 @@ impl World {
             client: index,
             connected: true,
             opened: false,
+            receipt: Arc::default(),
             granted: None,
             stay: 0,
             whispers: 0,
@@ -267,6 +270,7 @@ impl World {
         let socket = self.sockets.get_mut(&id).expect("a socket");
         let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
         let opens = !std::mem::replace(&mut socket.opened, true);
+        let receipt = Arc::clone(&socket.receipt);
         let client = &mut self.clients[socket.client];
         let heard = Message::decode(&data).expect("what automerge wrote");
         socket.watch.heard(&heard, read, &mut client.doc);
@@ -280,7 +284,11 @@ impl World {
                 peer,
                 member,
                 extended,
+                receipt,
             });
+        } else if receipt.takes(&message) {
+            self.story.receipts += 1;
+            return;
         }
         self.hears_sync(id, request, message);
     }

@@ -114,8 +114,7 @@ impl Worker {
         let mut requests = Vec::with_capacity(BATCH_WRITES);
         let mut closer = None;
         // While a batch is committed, the next one gathers in the channel.
-        while closer.is_none() && waiting.blocking_recv_many(&mut requests, BATCH_WRITES) > 0 {
-            self.gather(&mut waiting, &mut requests);
+        while closer.is_none() && self.gather(&mut waiting, &mut requests) {
             let mut requests = requests.drain(..).peekable();
             while requests.peek().is_some() && closer.is_none() {
                 let (batch, close) = self.take_batch(&mut requests);
@@ -133,19 +132,17 @@ impl Worker {
         }
     }
 
-    /// What comes soon after a commit waits until its time is over, and takes along what comes meanwhile.
-    fn gather(&mut self, waiting: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) {
+    /// What is to be committed next; `false`: nothing ever. What comes soon after a commit waits until its time is over,
+    /// with what comes meanwhile; this thread sleeps until then, so that nobody has to wake it up.
+    fn gather(&mut self, waiting: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) -> bool {
         let interval = self.database.options().commit_interval;
         let rest = self.last_commit.map(|began| interval.saturating_sub(began.elapsed()));
         if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest);
-            while requests.len() < BATCH_WRITES
-                && let Ok(request) = waiting.try_recv()
-            {
-                requests.push(request);
-            }
         }
+        let some = waiting.blocking_recv_many(requests, BATCH_WRITES) > 0;
         self.last_commit = Some(Instant::now());
+        some
     }
 
     fn take_batch(

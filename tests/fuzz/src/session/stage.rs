@@ -72,6 +72,7 @@ impl Stage {
             peer,
             member,
             extended,
+            receipt: Arc::default(),
         });
     }
 

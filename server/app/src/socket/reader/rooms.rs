@@ -1,15 +1,17 @@
 //! What a socket says to rooms: each is opened when the socket first names its document.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use fieldbook_core::id::{DocumentId, PeerId};
 use fieldbook_core::message::SyncMessage;
+use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, Load};
 use fieldbook_core::wire::{self, ClientExtension, Ephemeral};
 
 use super::super::memory::Charge;
-use super::{End, Reader, too_much_memory};
+use super::{End, Opened, Reader, too_much_memory};
 use crate::room::Command;
 
 impl Reader {
@@ -29,6 +31,10 @@ impl Reader {
         }
         let message = SyncMessage::decode(data, self.state.sockets.rooms.limits())
             .map_err(|error| End::Refused(1007, error.to_string()))?;
+        let opened = self.documents.get(&document);
+        if opened.is_some_and(|opened| opened.receipt.takes(&message)) {
+            return Ok(());
+        }
         if !charge.set(message.weight()) {
             return Err(too_much_memory());
         }
@@ -118,8 +124,14 @@ impl Reader {
                 let words = "too many documents are open (limits.documents_in_memory); connect again in a moment";
                 return Err(End::Refused(1013, words.to_owned()));
             };
-            self.documents.insert(document, (mailbox, place));
-            let open = self.opening();
+            let receipt = Arc::new(Receipt::default());
+            let open = self.opening(Arc::clone(&receipt));
+            let opened = Opened {
+                mailbox,
+                receipt,
+                _place: place,
+            };
+            self.documents.insert(document, opened);
             self.send(document, open).await;
         }
         if !self.send(document, command).await {
@@ -128,7 +140,7 @@ impl Reader {
         Ok(())
     }
 
-    fn opening(&self) -> Command {
+    fn opening(&self, receipt: Arc<Receipt>) -> Command {
         let joined = self.joined.as_ref().expect("documents are opened only after `join`");
         Command::Open {
             socket: self.socket,
@@ -138,12 +150,13 @@ impl Reader {
             outbox: self.outbox.clone(),
             turns: self.share.turns.clone(),
             kept: self.share.memory.charge(),
+            receipt,
         }
     }
 
     async fn send(&self, document: DocumentId, command: Command) -> bool {
         match self.documents.get(&document) {
-            Some((mailbox, _)) => mailbox.send(Box::new(command)).await.is_ok(),
+            Some(opened) => opened.mailbox.send(Box::new(command)).await.is_ok(),
             None => false,
         }
     }
@@ -151,9 +164,9 @@ impl Reader {
     pub(super) async fn say_goodbye(self, end: &End) {
         self.outbox.finish();
         let clean = matches!(end, End::Clean(_));
-        for (mailbox, _) in self.documents.values() {
+        for opened in self.documents.values() {
             let socket = self.socket;
-            let _ = mailbox.send(Box::new(Command::Left { socket, clean })).await;
+            let _ = opened.mailbox.send(Box::new(Command::Left { socket, clean })).await;
         }
         if let Some(joined) = &self.joined {
             self.state.sockets.peers.leave(&joined.peer, self.socket);
