@@ -24,8 +24,8 @@ enum Bound {
 }
 
 const CPU: &str = "CPU µs/delivered";
-const EDITS_LONG: &str = "Fieldbook, 50,000 edits, long, as shipped";
-const EDITS_EMPTY: &str = "Fieldbook, 50,000 edits, empty, as shipped";
+const EDITS_LONG: &str = "Fieldbook, 50,000 edits, long, 200 connected";
+const EDITS_EMPTY: &str = "Fieldbook, 50,000 edits, empty, 200 connected";
 
 use Bound::{AtLeast, AtMost, OfRelay, OfRow};
 

@@ -1,5 +1,6 @@
 //! What a long history costs: the fan-out on a new document and on one with 260,000 changes, in turns.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -24,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// Edits over which compaction is counted.
 const EDITS: usize = 50_000;
 
-const MUCH_COMPACTION: [(&str, u64); 1] = [("compaction.interval_ms", 0)];
-
 const FIGURE: &str = "CPU µs/delivered";
 
 pub(super) async fn run(bench: &mut Bench) -> Result<Table> {
@@ -41,19 +40,20 @@ pub(super) async fn run(bench: &mut Bench) -> Result<Table> {
     }
     table.note("The relay keeps no history.");
     if bench.peers.contains(&Peer::Fieldbook) {
-        for (name, settings) in [("as shipped", &[][..]), ("much compaction", &MUCH_COMPACTION)] {
-            let rows = ["long", "empty"].map(|document| format!("Fieldbook, 50,000 edits, {document}, {name}"));
+        let lasts = Reading::typing(bench).duration;
+        for reading in [Reading::Everybody, Reading::Nobody] {
+            let rows = ["long", "empty"].map(|document| format!("Fieldbook, 50,000 edits, {document}, {reading}"));
             for (row, on_long) in rows.iter().zip([true, false]) {
-                let edits = Box::pin(edits(bench, on_long, settings));
-                attempt(&mut table, row, PATIENCE, edits).await;
+                let edits = Box::pin(edits(bench, on_long, reading));
+                attempt(&mut table, row, PATIENCE + lasts, edits).await;
             }
-            let what = format!("50,000 edits, {name}, long / empty");
+            let what = format!("50,000 edits, {reading}, long / empty");
             compare(&mut table, &what, rows.each_ref().map(String::as_str), "CPU µs/edit");
         }
         table.note(
-            "`50,000 edits`: one writer as fast as it goes, nobody reads, child processes counted. As shipped, a document is \
-             compacted every ten minutes at most; `much compaction`: whenever the tail exceeds its share \
-             (`compaction.interval_ms = 0`).",
+            "`50,000 edits`: CPU of the server and its child processes, compaction included. `200 connected`: as in the \
+             fan-out, at ten times the keys a second. `nobody reads`: one writer as fast as it goes, so that compaction is \
+             nearly all that it costs.",
         );
     }
     Ok(table)
@@ -96,31 +96,70 @@ fn compare(table: &mut Table, what: &str, rows: [&str; 2], figure: &str) {
     }
 }
 
+/// Who is there while so many edits are made.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    Everybody,
+    Nobody,
+}
+
+impl Reading {
+    fn typing(bench: &Bench) -> Typing {
+        let slow = Typing::fan_out(bench);
+        let keys = 10.0 * slow.keys;
+        let all = keys * count(slow.writers as u64);
+        Typing {
+            keys,
+            duration: Duration::from_secs_f64(count(EDITS as u64) / all),
+            ..slow
+        }
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everybody => "200 connected",
+            Self::Nobody => "nobody reads",
+        })
+    }
+}
+
 /// CPU per edit with compaction.
-async fn edits(bench: &mut Bench, long: bool, settings: &[(&str, u64)]) -> Result<Figures> {
+async fn edits(bench: &mut Bench, long: bool, reading: Reading) -> Result<Figures> {
     let (folder, basis) = if long {
         let (folder, basis) = bench.long_document(Peer::Fieldbook).await?;
         (folder, Some(basis))
     } else {
         (bench.folder()?, None)
     };
-    let server = Server::start_with(Peer::Fieldbook, folder.path(), 1, settings).await?;
+    let typing = Reading::typing(bench);
+    let server = Server::start(Peer::Fieldbook, folder.path(), typing.connections).await?;
     let basis = match basis {
         Some(basis) => basis,
         None => fill::documents(&server, 1, &fill::history(SMALL)).await?.remove(0),
     };
-    let keys = letters(&basis, EDITS);
     let compactions = server.compactions().unwrap_or_default();
     let (own, before) = (measure::cpu(server.pid())?, measure::cpu_with_children(server.pid())?);
-    let outcome = burst::type_fast(&server, &basis, &keys, 0, Replies::Sync, PATIENCE / 2).await?;
+    let edits = match reading {
+        Reading::Everybody => {
+            typing.run(&server, &mut [basis], Replies::Sync).await?;
+            EDITS as u64
+        }
+        Reading::Nobody => {
+            let keys = letters(&basis, EDITS);
+            burst::type_fast(&server, &basis, &keys, 0, Replies::Sync, PATIENCE / 2)
+                .await?
+                .keys
+        }
+    };
     measure::rest(server.pid(), PATIENCE / 3).await?;
     let own = measure::cpu(server.pid())?.saturating_sub(own);
     let all = measure::cpu_with_children(server.pid())?.saturating_sub(before);
     Ok(vec![
-        ("edits", count(outcome.keys)),
-        ("CPU µs/edit", per(micros(all), outcome.keys)),
-        ("of it children", per(micros(all.saturating_sub(own)), outcome.keys)),
-        ("keys/s", count(outcome.keys) / outcome.took.as_secs_f64()),
+        ("edits", count(edits)),
+        ("CPU µs/edit", per(micros(all), edits)),
+        ("of it children", per(micros(all.saturating_sub(own)), edits)),
         (
             "compactions",
             count(server.compactions().unwrap_or_default() - compactions),
