@@ -42,6 +42,7 @@ impl Room {
         self.roster.leave(socket, &session.peer, None);
         let mut anew = Session::new(session.peer.clone(), session.member.take(), session.extended);
         anew.busy = session.busy;
+        anew.told_store_fails = session.told_store_fails;
         anew.answer_is_stale = session.busy;
         **session = anew;
         let frame = wire::unavailable(&self.config.us, self.id);

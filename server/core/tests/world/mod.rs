@@ -42,6 +42,8 @@ struct Socket {
     /// The client still holds this end.
     connected: bool,
     opened: bool,
+    /// Its client was told last that the store fails.
+    told_store_fails: bool,
     /// What the room has been told that its person may do.
     granted: Option<Role>,
     /// Counts how often that has changed.
@@ -171,7 +173,7 @@ impl World {
         let mut steps = Vec::new();
         let full = self.room.as_ref().is_some_and(Room::is_full);
         for (id, socket) in &self.sockets {
-            if !socket.up.is_empty() && !socket.up_stalls && !full {
+            if !socket.up.is_empty() && !socket.up_stalls && (!full || !socket.opened) {
                 steps.push((Step::Up(*id), 8));
             }
             if !socket.down.is_empty() && !socket.down_stalls {
@@ -239,6 +241,7 @@ impl World {
             client: index,
             connected: true,
             opened: false,
+            told_store_fails: false,
             granted: None,
             stay: 0,
             whispers: 0,
@@ -265,23 +268,28 @@ impl World {
     /// One frame reaches the server.
     fn deliver_up(&mut self, id: SocketId) {
         let socket = self.sockets.get_mut(&id).expect("a socket");
-        let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
-        let opens = !std::mem::replace(&mut socket.opened, true);
-        let client = &mut self.clients[socket.client];
-        let heard = Message::decode(&data).expect("what automerge wrote");
-        socket.watch.heard(&heard, read, &mut client.doc);
-        let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
-        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
-        self.story.messages_up += 1;
-        if opens {
+        if !std::mem::replace(&mut socket.opened, true) {
+            let client = &self.clients[socket.client];
             socket.granted = client.grant;
+            let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
             self.feed(Input::Open {
                 socket: id,
                 peer,
                 member,
                 extended,
             });
+            // A full room hears who comes, not what they say.
+            if self.room.as_ref().is_some_and(Room::is_full) {
+                return;
+            }
         }
+        let socket = self.sockets.get_mut(&id).expect("a socket");
+        let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
+        let client = &mut self.clients[socket.client];
+        let heard = Message::decode(&data).expect("what automerge wrote");
+        socket.watch.heard(&heard, read, &mut client.doc);
+        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
+        self.story.messages_up += 1;
         self.hears_sync(id, request, message);
     }
 

@@ -143,7 +143,7 @@ impl Reader {
 
     async fn send(&self, document: DocumentId, command: Command) -> bool {
         match self.documents.get(&document) {
-            Some((mailbox, _)) => mailbox.send(Box::new(command)).await.is_ok(),
+            Some((mailbox, _)) => mailbox.send(command).await,
             None => false,
         }
     }
@@ -153,7 +153,7 @@ impl Reader {
         let clean = matches!(end, End::Clean(_));
         for (mailbox, _) in self.documents.values() {
             let socket = self.socket;
-            let _ = mailbox.send(Box::new(Command::Left { socket, clean })).await;
+            mailbox.send(Command::Left { socket, clean }).await;
         }
         if let Some(joined) = &self.joined {
             self.state.sockets.peers.leave(&joined.peer, self.socket);
