@@ -22,7 +22,8 @@ pub enum StoreError {
     /// all of it did and the same call again is harmless. Worth trying again.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// What is stored does not read back. Trying again will not help, and says nothing about what else is stored.
+    /// What is stored does not read back, which says nothing about what else is stored. Trying again helps only if the
+    /// disk could not be read: SQLite tells of EIO as of damage.
     #[error("what is stored is damaged: {0}; restore it from a backup")]
     Damaged(String),
     /// What is stored contradicts the call (another change at that position, an archive that moved on). Trying again

@@ -10,7 +10,7 @@ use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
 use tokio::sync::mpsc;
 
-use super::store_health::Access;
+use super::store_health::{Access, may_pass};
 use super::{Rooms, Turn, Turns, titles};
 use crate::auth::now_ms;
 use crate::socket::{Charge, Outbox};
@@ -196,13 +196,14 @@ impl World {
     /// is stored does not read back.
     async fn read<T>(&self, ask: impl AsyncFn() -> Result<T, StoreError>) -> Option<T> {
         let health = &self.rooms.0.store_health;
-        let mut waited = false;
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let error = match ask().await {
-                Err(error @ StoreError::Unavailable(_)) => error,
+                Err(error) if may_pass(&error, attempts) => error,
                 outcome => {
                     health.works(self.id, Access::Read);
-                    if waited {
+                    if attempts > 1 {
                         self.tell(Input::Reading { fails: false });
                     }
                     let log = |error| tracing::error!(document = %self.id, %error, "the archive does not read back");
@@ -210,7 +211,6 @@ impl World {
                 }
             };
             health.failed(self.id, Access::Read, &error);
-            waited = true;
             self.tell(Input::Reading { fails: true });
             tokio::time::sleep(self.rooms.store_retry()).await;
         }

@@ -7,6 +7,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::StoreError;
 
+/// What cannot be read as often as this is damaged. Before, it may be the disk: SQLite tells of EIO as of damage.
+const DAMAGED_AFTER: u32 = 10;
+
+/// Is it worth trying again, after so many attempts?
+pub(super) fn may_pass(error: &StoreError, attempts: u32) -> bool {
+    match error {
+        StoreError::Unavailable(_) => true,
+        StoreError::Damaged(_) => attempts < DAMAGED_AFTER,
+        StoreError::Conflict(_) | StoreError::Taken(_) => false,
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct StoreHealth(Mutex<Trouble>);
 

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::effects::{Answer, Line, Lines, World};
 use super::mailbox::Inbox;
-use super::store_health::Access;
+use super::store_health::{Access, may_pass};
 use super::{Command, Rooms, Turn};
 
 /// Inputs taken in a row before the task lets others run.
@@ -90,15 +90,18 @@ impl Task {
 
     /// As soon as the store can be read. Whoever comes meanwhile is told that it cannot, and when that is over.
     async fn read_stored(&mut self) -> Result<Option<StoredDocument>, StoreError> {
-        let mut came = Vec::new();
+        let (mut came, mut attempts) = (Vec::new(), 0);
         loop {
+            attempts += 1;
             let (store, health) = (&self.rooms.0.store, &self.rooms.0.store_health);
-            let read = store.load(self.id).await;
-            let Err(error @ StoreError::Unavailable(_)) = read else {
-                health.works(self.id, Access::Read);
-                tell_store(&came, self.id, true);
-                self.inbox.put_back(came);
-                return read;
+            let error = match store.load(self.id).await {
+                Err(error) if may_pass(&error, attempts) => error,
+                read => {
+                    health.works(self.id, Access::Read);
+                    tell_store(&came, self.id, true);
+                    self.inbox.put_back(came);
+                    return read;
+                }
             };
             health.failed(self.id, Access::Read, &error);
             let mut retry = std::pin::pin!(tokio::time::sleep(self.rooms.store_retry()));
