@@ -102,8 +102,9 @@ impl Inbox {
     }
 
     /// These are to be heard before all others.
-    pub(super) fn put_back(&mut self, commands: Vec<Box<Command>>) {
+    pub(super) fn put_back(&mut self, commands: Vec<Command>) {
         for command in commands.into_iter().rev() {
+            let command = Box::new(command);
             self.parked.push_front(Letter { command, place: None });
         }
     }

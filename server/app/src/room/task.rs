@@ -110,8 +110,8 @@ impl Task {
                     biased;
                     () = &mut retry => break,
                     Some(newcomer) = self.inbox.hear(true) => {
-                        tell_store(std::slice::from_ref(&newcomer), self.id, false);
-                        came.push(newcomer);
+                        tell_store(std::slice::from_ref(&*newcomer), self.id, false);
+                        came.push(*newcomer);
                     }
                 }
             }
@@ -288,11 +288,11 @@ impl Task {
 }
 
 /// Tells those of our own clients who come whether the store can be read. Nothing of the document is known to them by that.
-fn tell_store(came: &[Box<Command>], id: DocumentId, ok: bool) {
+fn tell_store(came: &[Command], id: DocumentId, ok: bool) {
     for command in came {
         if let Command::Open {
             extended: true, outbox, ..
-        } = &**command
+        } = command
         {
             outbox.send(wire::store(id, ok));
         }

@@ -76,7 +76,7 @@ impl Store {
             Job::Asked(effect) => effect,
         };
         let reads = matches!(effect, Effect::ReadArchive | Effect::Recall { .. });
-        if reads && self.failing && self.unread % 3 > 0 {
+        if reads && self.failing && !self.unread.is_multiple_of(3) {
             self.unread += 1;
             self.unreadable = true;
             self.jobs.push(Job::Asked(effect));
