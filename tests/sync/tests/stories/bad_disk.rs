@@ -14,6 +14,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldbook-on-a-bad-disk");
 
 async fn server(store_retry_ms: u64) -> TestServer {
     let settings = TestServer::setup().binary(Path::new(PROGRAM));
+    // What Ann pastes fills the room: who comes then is told nevertheless.
+    let settings = settings.set("limits.unsaved_bytes", 100_000);
     settings.set("sync.store_retry_ms", store_retry_ms).start().await
 }
 
