@@ -73,7 +73,14 @@ pub struct Damaged {
 struct StoreState {
     /// Position up to which changes are with the store.
     appending: Option<u64>,
-    failing: bool,
+    append_fails: bool,
+    read_fails: bool,
+}
+
+impl StoreState {
+    fn fails(&self) -> bool {
+        self.append_fails || self.read_fails
+    }
 }
 
 /// When something is due; milliseconds on the caller's clock, `None`: it is not.
@@ -200,6 +207,7 @@ impl Room {
             Input::Left { socket, clean } => self.leave(now_ms, socket, clean),
             Input::Stored { up_to } => self.stored(now_ms, up_to),
             Input::StoreFailed { conflict } => self.store_failed(now_ms, conflict),
+            Input::Reading { fails } => self.reading(fails),
             Input::Recalled {
                 socket,
                 archived,

@@ -145,6 +145,8 @@ pub struct Session {
     ask: Vec<ChangeHash>,
     /// A message is due although there is nothing new in it.
     pub reply_due: bool,
+    /// It was told last that the store fails.
+    pub told_store_fails: bool,
     said_read_only: bool,
     /// The client is to offer again what was dropped.
     reset_due: bool,
@@ -177,6 +179,7 @@ impl Session {
             asked: Vec::new(),
             ask: Vec::new(),
             reply_due: false,
+            told_store_fails: false,
             said_read_only: false,
             reset_due: false,
             applies: true,

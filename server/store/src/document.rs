@@ -52,7 +52,8 @@ pub struct StoredDocument {
     pub summarised_up_to: u64,
 }
 
-/// The change logs of all documents.
+/// The change logs of all documents. Each call may be [`StoreError::Unavailable`], or [`StoreError::Damaged`] for what
+/// it reads of its own document.
 #[async_trait]
 pub trait DocumentStore: Send + Sync + 'static {
     /// What a room needs to begin. `None`: no such document.

@@ -18,10 +18,14 @@ pub use identities::{Device, ExternalId, Identities, SecretState, SessionId};
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store cannot be read or written now (disk full, read-only, gone). Nothing of the call took effect, or all of
-    /// it did and the same call again is harmless. Worth trying again.
+    /// The store cannot be read or written now (disk full, I/O error, locked, gone). Nothing of the call took effect, or
+    /// all of it did and the same call again is harmless. Worth trying again.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// What is stored does not read back, which says nothing about what else is stored. Trying again helps only if the
+    /// disk could not be read: SQLite tells of EIO as of damage.
+    #[error("what is stored is damaged: {0}; restore it from a backup")]
+    Damaged(String),
     /// What is stored contradicts the call (another change at that position, an archive that moved on). Trying again
     /// will not help.
     #[error("the store holds something else: {0}")]

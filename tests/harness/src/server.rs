@@ -20,6 +20,7 @@ pub struct Setup {
     settings: Vec<(String, String)>,
     data: Option<PathBuf>,
     config: Option<PathBuf>,
+    binary: Option<PathBuf>,
 }
 
 impl Setup {
@@ -47,6 +48,13 @@ impl Setup {
         self
     }
 
+    /// Starts this program, which is the server in other surroundings.
+    #[must_use]
+    pub fn binary(mut self, program: &Path) -> Self {
+        self.binary = Some(program.to_owned());
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     pub async fn start(self) -> TestServer {
         let home = tempfile::Builder::new()
@@ -55,7 +63,7 @@ impl Setup {
             .expect("a temporary folder");
         let data = self.data.unwrap_or_else(|| home.path().join("data"));
         let mut server = TestServer {
-            binary: binary(),
+            binary: self.binary.unwrap_or_else(binary),
             settings: self.settings,
             config: self.config,
             address: free(),

@@ -234,7 +234,7 @@ impl ApiError {
     fn from_store(error: &StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Conflict(_) => Self::Unexpected(error.to_string()),
+            StoreError::Conflict(_) | StoreError::Damaged(_) => Self::Unexpected(error.to_string()),
             StoreError::Taken(_) => Self::NameTaken(error.to_string()),
         }
     }

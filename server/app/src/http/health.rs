@@ -38,7 +38,7 @@ pub(super) async fn ready(state: Data<State>) -> Result<HttpResponse, ApiError> 
         return Err(ApiError::NotReady("the server is about to stop".to_owned()));
     }
     if let Some(reason) = state.sockets.rooms().store_trouble() {
-        return Err(ApiError::NotReady(format!("changes cannot be stored: {reason}")));
+        return Err(ApiError::NotReady(format!("the store fails: {reason}")));
     }
     match tokio::time::timeout(STORE_DEADLINE, state.store.first_workspace()).await {
         Ok(Ok(_)) => Ok(HttpResponse::Ok().json(Health { status: "ok" })),

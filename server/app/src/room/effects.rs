@@ -11,6 +11,7 @@ use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
 use tokio::sync::mpsc;
 
+use super::store_health::{Access, may_pass};
 use super::{Rooms, Turn, Turns, titles};
 use crate::auth::now_ms;
 use crate::socket::{Charge, Outbox};
@@ -143,27 +144,25 @@ impl World {
         let (store, health) = (&self.rooms.0.store, &self.rooms.0.store_health);
         match store.append(self.id, new, first_position, changes).await {
             Ok(()) => {
-                health.works(self.id);
+                health.works(self.id, Access::Append);
                 Input::Stored { up_to }
             }
             Err(error @ StoreError::Unavailable(_)) => {
-                health.failed(self.id, &error);
+                health.failed(self.id, Access::Append, &error);
                 Input::StoreFailed { conflict: false }
             }
             Err(error) => {
-                // The store works; it holds something else than the room thinks.
-                health.works(self.id);
+                // The store works; what it holds of this document is not what the room thinks.
+                health.works(self.id, Access::Append);
                 tracing::error!(document = %self.id, %error, "changes were not stored; they are not acknowledged");
-                Input::StoreFailed {
-                    conflict: matches!(error, StoreError::Conflict(_)),
-                }
+                Input::StoreFailed { conflict: true }
             }
         }
     }
 
     async fn recall(self, socket: SocketId, hashes: &[automerge::ChangeHash], retained: bool) -> Input {
         let store = &self.rooms.0.store;
-        let read = async {
+        let read = self.read(async || {
             let mut archived = Vec::new();
             // Others read in between.
             for some in hashes.chunks(LOOKUPS_AT_ONCE) {
@@ -174,35 +173,53 @@ impl World {
             } else {
                 Vec::new()
             };
-            Ok::<_, StoreError>((archived, retained))
-        };
-        match read.await {
-            Ok((archived, retained)) => Input::Recalled {
-                socket,
-                archived,
-                retained,
-                failed: false,
-            },
-            Err(error) => {
-                tracing::error!(document = %self.id, %error, "the archive could not be read");
-                Input::Recalled {
-                    socket,
-                    archived: Vec::new(),
-                    retained: Vec::new(),
-                    failed: true,
-                }
-            }
+            Ok((archived, retained))
+        });
+        let read = read.await;
+        let failed = read.is_none();
+        let (archived, retained) = read.unwrap_or_default();
+        Input::Recalled {
+            socket,
+            archived,
+            retained,
+            failed,
         }
     }
 
     async fn read_archive(self) -> Input {
-        let read = self.rooms.0.store.read_archive(self.id).await;
+        let read = self.read(async || self.rooms.0.store.read_archive(self.id).await);
         Input::Archive {
-            read: read.unwrap_or_else(|error| {
-                tracing::error!(document = %self.id, %error, "the archive could not be read");
-                None
-            }),
+            read: read.await.flatten(),
         }
+    }
+
+    /// Reads as soon as the store can be read; the room hears that it has to wait, and when that is over. `None`: what
+    /// is stored does not read back.
+    async fn read<T>(&self, ask: impl AsyncFn() -> Result<T, StoreError>) -> Option<T> {
+        let health = &self.rooms.0.store_health;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match ask().await {
+                Err(error) if may_pass(&error, attempts) => error,
+                outcome => {
+                    health.works(self.id, Access::Read);
+                    if attempts > 1 {
+                        self.tell(Input::Reading { fails: false });
+                    }
+                    let log = |error| tracing::error!(document = %self.id, %error, "the archive does not read back");
+                    return outcome.map_err(log).ok();
+                }
+            };
+            health.failed(self.id, Access::Read, &error);
+            self.tell(Input::Reading { fails: true });
+            tokio::time::sleep(self.rooms.store_retry()).await;
+        }
+    }
+
+    /// The room outlives its questions: it does not unload while one is open.
+    fn tell(&self, input: Input) {
+        let _ = self.answers.send(Box::new(Answer { input, turn: None }));
     }
 
     async fn take_apart(self, socket: SocketId, chunks: Vec<Bytes>) -> Input {

@@ -6,6 +6,7 @@
 mod compaction;
 mod effects;
 mod long_work;
+mod mailbox;
 mod store_health;
 mod task;
 mod titles;
@@ -20,7 +21,7 @@ use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, RoomConfig};
 use fieldbook_store::Store;
 use fieldbook_worker::Workers;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::socket::{Charge, Outbox};
@@ -28,6 +29,8 @@ use crate::socket::{Charge, Outbox};
 use compaction::CompactionQueue;
 use long_work::LongWork;
 pub use long_work::{Turn, Turns};
+pub use mailbox::Mailbox;
+use mailbox::{Inbox, mailbox};
 use store_health::StoreHealth;
 
 /// How often somebody who waits for room in memory looks again.
@@ -74,11 +77,6 @@ pub enum Command {
     /// Many documents are in memory, and nobody may be here: look whether this one can go.
     Look,
 }
-
-/// The way to a room. Sending waits while the room has too much to do: that is the back-pressure.
-///
-/// Boxed: a channel keeps room for many, however few there are, and there is a channel for each document.
-pub type Mailbox = mpsc::Sender<Box<Command>>;
 
 /// Every room of this node.
 #[derive(Clone)]
@@ -160,7 +158,7 @@ impl Rooms {
             rooms.clear();
             return None;
         }
-        let (mailbox, inbox) = mpsc::channel(self.0.mailbox);
+        let (mailbox, inbox) = mailbox(self.0.mailbox);
         rooms.mailboxes.insert(id, mailbox.clone());
         // On the thread that asks first: what its sockets say needs no wake-up of another thread.
         actix_web::rt::spawn(task::run(self.clone(), id, inbox));
@@ -189,7 +187,7 @@ impl Rooms {
         self.len() == 0
     }
 
-    /// Why changes cannot be stored now, as long as they cannot.
+    /// Why the store cannot be read or written now, as long as it cannot.
     #[must_use]
     pub fn store_trouble(&self) -> Option<String> {
         self.0.store_health.reason()
@@ -205,14 +203,18 @@ impl Rooms {
     }
 
     /// Takes a room out of the register, unless somebody has found the way to it in the meantime.
-    fn close(&self, id: DocumentId, inbox: &mpsc::Receiver<Box<Command>>) -> bool {
+    fn close(&self, id: DocumentId, inbox: &Inbox) -> bool {
         let mut rooms = self.lock();
-        // The register's own sender is the only one left, so nothing can arrive while the lock is held.
-        let alone = inbox.sender_strong_count() == 1 && inbox.is_empty();
+        // The lock is held, so nobody finds the way.
+        let alone = inbox.is_abandoned();
         if alone {
             rooms.mailboxes.remove(&id);
         }
         alone
+    }
+
+    fn store_retry(&self) -> Duration {
+        Duration::from_millis(self.0.config.timing.store_retry_ms)
     }
 
     /// The clock of all rooms.
@@ -233,9 +235,8 @@ impl Register {
             return;
         }
         self.cleared = Some(Instant::now());
-        for mailbox in self.mailboxes.values().filter(|mailbox| mailbox.strong_count() == 1) {
-            // One that is full is awake anyway.
-            let _ = mailbox.try_send(Box::new(Command::Look));
+        for mailbox in self.mailboxes.values().filter(|mailbox| mailbox.is_alone()) {
+            mailbox.nudge();
         }
     }
 }

@@ -1,48 +1,60 @@
-//! Whether changes can be stored, as the last append of each document shows. The log hears of it when that turns, and
-//! now and then while it lasts: rooms try again every second, each for itself.
+//! Whether the store works, as the last append and the last read of each document show. The log hears of it when that
+//! turns: rooms try again every second, each for itself.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::StoreError;
 
-/// How often the log is told that it still does not work.
-const REMINDER: Duration = Duration::from_secs(30);
+/// What cannot be read as often as this is damaged. Before, it may be the disk: SQLite tells of EIO as of damage.
+const DAMAGED_AFTER: u32 = 10;
+
+/// Is it worth trying again, after so many attempts?
+pub(super) fn may_pass(error: &StoreError, attempts: u32) -> bool {
+    match error {
+        StoreError::Unavailable(_) => true,
+        StoreError::Damaged(_) => attempts < DAMAGED_AFTER,
+        StoreError::Conflict(_) | StoreError::Taken(_) => false,
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct StoreHealth(Mutex<Trouble>);
 
+/// What a room wanted of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    Read,
+    Append,
+}
+
 #[derive(Debug, Default)]
 struct Trouble {
-    /// Those whose last append failed.
-    documents: HashSet<DocumentId>,
+    /// What failed last, and for which document.
+    failing: HashSet<(DocumentId, Access)>,
     reason: String,
-    told: Option<Instant>,
 }
 
 impl StoreHealth {
-    /// The document's changes were stored.
-    pub(super) fn works(&self, id: DocumentId) {
-        if self.lock().recover(id) {
-            tracing::info!("changes are stored again");
+    /// The store did it.
+    pub(super) fn works(&self, id: DocumentId, access: Access) {
+        if self.lock().recover(id, access) {
+            tracing::info!("the store works again");
         }
     }
 
-    /// The document's changes were not stored; its room will try again.
-    pub(super) fn failed(&self, id: DocumentId, error: &StoreError) {
-        let mut trouble = self.lock();
-        if trouble.fail(id, error.to_string(), Instant::now()) {
-            let documents = trouble.documents.len();
-            tracing::error!(documents, %error, "changes cannot be stored; they are not acknowledged");
+    /// The store did not do it; the document's room will try again.
+    pub(super) fn failed(&self, id: DocumentId, access: Access, error: &StoreError) {
+        if self.lock().fail(id, access, error.to_string()) {
+            tracing::error!(document = %id, %error, "the store fails; nothing more is acknowledged, and it is tried again");
         }
     }
 
-    /// Why changes cannot be stored, as long as they cannot.
+    /// Why the store fails, as long as it does.
     pub(super) fn reason(&self) -> Option<String> {
         let trouble = self.lock();
-        (!trouble.documents.is_empty()).then(|| trouble.reason.clone())
+        (!trouble.failing.is_empty()).then(|| trouble.reason.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Trouble> {
@@ -51,24 +63,17 @@ impl StoreHealth {
 }
 
 impl Trouble {
-    /// Is the log to be told?
-    fn fail(&mut self, id: DocumentId, reason: String, now: Instant) -> bool {
-        self.documents.insert(id);
+    /// Is this the first?
+    fn fail(&mut self, id: DocumentId, access: Access, reason: String) -> bool {
+        let is_first = self.failing.is_empty();
+        self.failing.insert((id, access));
         self.reason = reason;
-        let is_due = self.told.is_none_or(|told| now.duration_since(told) >= REMINDER);
-        if is_due {
-            self.told = Some(now);
-        }
-        is_due
+        is_first
     }
 
-    /// Was this the last document that was in trouble?
-    fn recover(&mut self, id: DocumentId) -> bool {
-        let is_over = self.documents.remove(&id) && self.documents.is_empty();
-        if is_over {
-            *self = Self::default();
-        }
-        is_over
+    /// Was this the last?
+    fn recover(&mut self, id: DocumentId, access: Access) -> bool {
+        self.failing.remove(&(id, access)) && self.failing.is_empty()
     }
 }
 
@@ -83,19 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_told_when_it_turns_and_now_and_then_while_it_lasts() {
-        let (mut trouble, start) = (Trouble::default(), Instant::now());
-        let fail = |trouble: &mut Trouble, n, after| {
-            trouble.fail(document(n), "disk full".to_owned(), start + Duration::from_secs(after))
-        };
-        assert!(fail(&mut trouble, 1, 0));
-        assert!(!fail(&mut trouble, 2, 1));
-        assert!(!fail(&mut trouble, 1, 29));
-        assert!(fail(&mut trouble, 1, 30));
-        assert!(!trouble.recover(document(1)), "the other still fails");
-        assert!(!trouble.recover(document(1)));
-        assert!(trouble.recover(document(2)));
-        assert!(!trouble.recover(document(2)), "told once");
-        assert!(fail(&mut trouble, 1, 31), "it turned again");
+    fn the_log_is_told_when_it_turns() {
+        use Access::{Append, Read};
+        let mut trouble = Trouble::default();
+        let mut fail = |n, access| trouble.fail(document(n), access, "disk full".to_owned());
+        assert!(fail(1, Append));
+        assert!(!fail(2, Append) && !fail(1, Append) && !fail(1, Read));
+        assert!(!trouble.recover(document(1), Append), "reading it still fails");
+        assert!(!trouble.recover(document(1), Read), "the other still fails");
+        assert!(trouble.recover(document(2), Append));
+        assert!(!trouble.recover(document(2), Append), "told once");
+        assert!(trouble.fail(document(1), Read, String::new()), "it turned again");
     }
 }

@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::room::{Closing, Input, Loaded, Room};
+use fieldbook_core::wire;
+use fieldbook_store::{StoreError, StoredDocument};
 use tokio::sync::mpsc;
 
 use super::effects::{Answer, Line, Lines, Pending, World};
+use super::mailbox::Inbox;
+use super::store_health::{Access, may_pass};
 use super::{Command, Rooms, Turn};
 
 /// Inputs taken in a row before the task lets others run.
 const BATCH: usize = 64;
 
-pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<Command>>) {
+pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: Inbox) {
     let (answers, answered) = mpsc::unbounded_channel();
     let world = World {
         rooms: rooms.clone(),
@@ -45,7 +49,7 @@ pub(super) async fn run(rooms: Rooms, id: DocumentId, inbox: mpsc::Receiver<Box<
 struct Task {
     rooms: Rooms,
     id: DocumentId,
-    inbox: mpsc::Receiver<Box<Command>>,
+    inbox: Inbox,
     /// What the store and the workers say. At most a handful is under way at a time, so it needs no bound; it must never
     /// wait behind the mailbox.
     answered: mpsc::UnboundedReceiver<Box<Answer>>,
@@ -67,45 +71,62 @@ enum Next {
 }
 
 impl Task {
-    /// Reads the document from the store, and goes on trying. `None`: it is damaged, and whoever asks is told.
+    /// Reads the document from the store. `None`: it is damaged, and whoever asks is told.
     async fn load(&mut self) -> Option<Box<Room>> {
+        let stored = match self.read_stored().await {
+            Ok(stored) => stored,
+            Err(error) => return self.refuse_all(&error).await,
+        };
+        let loaded = stored.map(|stored| Loaded {
+            workspace: stored.workspace,
+            archive: stored.archive,
+            tail: stored.tail,
+            summarised_up_to: stored.summarised_up_to,
+        });
+        let config = std::sync::Arc::clone(&self.rooms.0.config);
+        let (id, now) = (self.id, self.rooms.now_ms());
+        let make = move || Room::new(id, config, loaded, now).map(Box::new);
+        match self.rooms.0.loads.run(make).await {
+            Ok(room) => Some(room),
+            Err(damaged) => self.refuse_all(&damaged).await,
+        }
+    }
+
+    /// As soon as the store can be read. Whoever comes meanwhile is told that it cannot, and when that is over.
+    async fn read_stored(&mut self) -> Result<Option<StoredDocument>, StoreError> {
+        let (mut came, mut attempts) = (Vec::new(), 0);
         loop {
-            match self.rooms.0.store.load(self.id).await {
-                Ok(stored) => {
-                    let loaded = stored.map(|stored| Loaded {
-                        workspace: stored.workspace,
-                        archive: stored.archive,
-                        tail: stored.tail,
-                        summarised_up_to: stored.summarised_up_to,
-                    });
-                    let config = std::sync::Arc::clone(&self.rooms.0.config);
-                    let (id, now) = (self.id, self.rooms.now_ms());
-                    let made = self
-                        .rooms
-                        .0
-                        .loads
-                        .run(move || Room::new(id, config, loaded, now).map(Box::new));
-                    match made.await {
-                        Ok(room) => return Some(room),
-                        Err(damaged) => {
-                            tracing::error!(document = %self.id, %damaged, "a stored document does not load");
-                            self.refuse_all().await;
-                            return None;
-                        }
-                    }
+            attempts += 1;
+            let (store, health) = (&self.rooms.0.store, &self.rooms.0.store_health);
+            let error = match store.load(self.id).await {
+                Err(error) if may_pass(&error, attempts) => error,
+                read => {
+                    health.works(self.id, Access::Read);
+                    tell_store(&came, self.id, true);
+                    self.inbox.put_back(came);
+                    return read;
                 }
-                Err(error) => {
-                    tracing::error!(document = %self.id, %error, "a document cannot be read from the store; trying again");
-                    tokio::time::sleep(Duration::from_millis(self.rooms.0.config.timing.store_retry_ms)).await;
+            };
+            health.failed(self.id, Access::Read, &error);
+            let mut retry = std::pin::pin!(tokio::time::sleep(self.rooms.store_retry()));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut retry => break,
+                    Some(newcomer) = self.inbox.hear(true) => {
+                        tell_store(std::slice::from_ref(&*newcomer), self.id, false);
+                        came.push(*newcomer);
+                    }
                 }
             }
         }
     }
 
     /// A document that does not load: its sockets are closed as they come, until none is left.
-    async fn refuse_all(&mut self) {
+    async fn refuse_all(&mut self, why: &dyn std::fmt::Display) -> Option<Box<Room>> {
+        tracing::error!(document = %self.id, %why, "a stored document does not load");
         loop {
-            match tokio::time::timeout(Duration::from_secs(1), self.inbox.recv()).await {
+            match tokio::time::timeout(Duration::from_secs(1), self.inbox.hear(false)).await {
                 Ok(Some(command)) => {
                     let Command::Open { outbox, .. } = *command else {
                         continue;
@@ -117,7 +138,7 @@ impl Task {
                 }
                 Ok(None) | Err(_) => {
                     if self.rooms.close(self.id, &self.inbox) {
-                        return;
+                        return None;
                     }
                 }
             }
@@ -167,7 +188,7 @@ impl Task {
                 self.append = None;
                 Next::Appended(input)
             }
-            command = self.inbox.recv(), if !room.is_full() => Next::Command(command),
+            command = self.inbox.hear(room.is_full()) => Next::Command(command),
             () = std::future::ready(()), if room.works_for().is_some() => Next::Wake,
             () = alarm => Next::Wake,
         }
@@ -177,10 +198,8 @@ impl Task {
         if let Ok(answer) = self.answered.try_recv() {
             return Some(Next::Answer(Some(answer)));
         }
-        if room.is_full() {
-            return None;
-        }
-        self.inbox.try_recv().ok().map(|command| Next::Command(Some(command)))
+        let command = self.inbox.hear_at_once(room.is_full())?;
+        Some(Next::Command(Some(command)))
     }
 
     /// Feeds the room. `true`: the store holds something else than the room thinks, so it is to be loaded again.
@@ -283,6 +302,18 @@ async fn pending(append: &mut Option<Pending>) -> Input {
     match append {
         Some(append) => append.await,
         None => std::future::pending().await,
+    }
+}
+
+/// Tells those of our own clients who come whether the store can be read. Nothing of the document is known to them by that.
+fn tell_store(came: &[Command], id: DocumentId, ok: bool) {
+    for command in came {
+        if let Command::Open {
+            extended: true, outbox, ..
+        } = command
+        {
+            outbox.send(wire::store(id, ok));
+        }
     }
 }
 

@@ -30,7 +30,7 @@ impl Shared {
 impl Room {
     /// Hands what waits to the store, unless it is busy or being left alone after a failure.
     pub(super) fn append_waiting(&mut self) {
-        if !self.store.failing {
+        if !self.store.append_fails {
             self.append();
         }
     }
@@ -68,7 +68,7 @@ impl Room {
             .sum();
         self.unsaved_bytes = self.unsaved_bytes.saturating_sub(saved);
         self.store.appending = None;
-        self.store_works_again();
+        self.append_works();
         self.append_waiting();
         self.fan_out(now);
         self.open_waiting(now);
@@ -232,17 +232,5 @@ impl Room {
         let frames = self.roster.tick(self.id, listeners);
         self.effects
             .extend(frames.into_iter().map(|(socket, frame)| Effect::Send(socket, frame)));
-    }
-
-    /// Tells our own clients whether the server can save.
-    pub(super) fn tell_store(&mut self, ok: bool) {
-        let frame = wire::store(self.id, ok);
-        let told = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.extended && session.role.is_some());
-        for (socket, _) in told {
-            self.effects.push_back(Effect::Send(*socket, frame.clone()));
-        }
     }
 }

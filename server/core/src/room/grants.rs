@@ -49,6 +49,7 @@ impl Room {
             Arc::clone(&session.receipt),
         );
         anew.busy = session.busy;
+        anew.told_store_fails = session.told_store_fails;
         anew.answer_is_stale = session.busy;
         **session = anew;
         let frame = wire::unavailable(&self.config.us, self.id);

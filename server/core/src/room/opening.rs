@@ -36,11 +36,8 @@ impl Room {
             self.effects.push_back(Effect::Send(socket, wire::role(self.id, role)));
             self.effects
                 .push_back(Effect::Send(socket, self.roster.roster(self.id, &session.peer)));
-            if self.store.failing {
-                self.effects
-                    .push_back(Effect::Send(socket, wire::store(self.id, false)));
-            }
         }
+        self.tell_store_to(socket);
         self.plan_presence(now);
     }
 

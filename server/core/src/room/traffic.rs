@@ -77,6 +77,11 @@ pub enum Input {
         /// Something else is stored at that position: trying again will not help.
         conflict: bool,
     },
+    /// What the store was asked for cannot be read now, and is asked for again until it can; or it can be read again.
+    Reading {
+        /// Which of the two.
+        fails: bool,
+    },
     /// The store answers [`Effect::Recall`].
     Recalled {
         /// For whom.
@@ -85,12 +90,12 @@ pub enum Input {
         archived: Vec<Placed>,
         /// The retained changes, if they were asked for.
         retained: Vec<Bytes>,
-        /// The store could not be read: the session has to begin again.
+        /// It does not read back: the session has to begin again.
         failed: bool,
     },
     /// The store answers [`Effect::ReadArchive`].
     Archive {
-        /// Position and bytes; `None`: it could not be read.
+        /// Position and bytes; `None`: it does not read back.
         read: Option<(u64, Bytes)>,
     },
     /// A worker answers [`Effect::Expand`].

@@ -5,6 +5,7 @@ use crate::access;
 use crate::history::{ArchiveMeta, Placed};
 use crate::id::SocketId;
 use crate::sync::Phase;
+use crate::wire;
 
 /// How long a document must be quiet before its title is read again.
 pub(super) const SUMMARY_QUIET_MS: u64 = 1_500;
@@ -88,17 +89,43 @@ impl Room {
             return;
         }
         self.due.store_retry = Some(now + self.config.timing.store_retry_ms);
-        if !self.store.failing {
-            self.store.failing = true;
-            self.tell_store(false);
+        if !self.store.append_fails {
+            self.store.append_fails = true;
+            self.tell_store();
         }
     }
 
-    pub(super) fn store_works_again(&mut self) {
-        if self.store.failing {
-            self.store.failing = false;
+    pub(super) fn append_works(&mut self) {
+        if self.store.append_fails {
+            self.store.append_fails = false;
             self.due.store_retry = None;
-            self.tell_store(true);
+            self.tell_store();
+        }
+    }
+
+    pub(super) fn reading(&mut self, fails: bool) {
+        self.store.read_fails = fails;
+        self.tell_store();
+    }
+
+    /// Tells our own clients whether the server can save.
+    fn tell_store(&mut self) {
+        let sockets: Vec<_> = self.sessions.keys().copied().collect();
+        for socket in sockets {
+            self.tell_store_to(socket);
+        }
+    }
+
+    /// Unless it knows, or there is no such document for it.
+    pub(super) fn tell_store_to(&mut self, socket: SocketId) {
+        let fails = self.store.fails();
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        if session.extended && session.role.is_some() && session.told_store_fails != fails {
+            session.told_store_fails = fails;
+            self.effects
+                .push_back(Effect::Send(socket, wire::store(self.id, !fails)));
         }
     }
 

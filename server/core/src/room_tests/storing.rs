@@ -13,15 +13,21 @@ fn one_unsaved(scene: &mut Scene) -> (Author, SocketId) {
     (device, ann)
 }
 
-fn store_frames(said: &[Said]) -> Vec<&str> {
-    let frames = said.iter().filter_map(|said| match said {
-        Said::Fieldbook(kind, text) if kind == "store" => Some(text.as_str()),
-        _ => None,
-    });
-    // CBOR: false is f4, true is f5; neither is UTF-8.
-    frames
-        .map(|text| if text.ends_with('\u{fffd}') { "told" } else { "broken" })
-        .collect()
+/// What somebody heard of the store: that it works, or not.
+fn told_of_store(scene: &mut Scene, socket: SocketId) -> Vec<bool> {
+    let frames = scene.frames(socket);
+    of_store(scene, &frames)
+}
+
+fn of_store(scene: &Scene, frames: &[Frame]) -> Vec<bool> {
+    let bytes = |frame: &Frame| match frame {
+        Frame::Plain(bytes) => Some(bytes.clone()),
+        Frame::Addressed(_) => None,
+    };
+    let says =
+        |frame: &Frame, ok| bytes(frame).is_some_and(|told| Some(told) == bytes(&wire::store(scene.room.id, ok)));
+    let told = |frame| [false, true].into_iter().find(|ok| says(frame, *ok));
+    frames.iter().filter_map(told).collect()
 }
 
 #[test]
@@ -30,7 +36,7 @@ fn while_the_store_fails_our_clients_are_told_once_and_it_is_tried_again() {
     let (mut device, ann) = one_unsaved(&mut scene);
     let stock = scene.opens("stock");
     scene.step(Input::StoreFailed { conflict: false });
-    assert_eq!(store_frames(&scene.hears(ann)).len(), 1);
+    assert_eq!(told_of_store(&mut scene, ann), [false]);
     assert!(
         scene.hears(stock).is_empty(),
         "stock clients get no frames that they do not know"
@@ -54,14 +60,14 @@ fn while_the_store_fails_our_clients_are_told_once_and_it_is_tried_again() {
     assert!(scene.next_asked().is_none(), "edits wait");
     assert!(scene.syncs(ann).is_empty(), "R1: and are not acknowledged");
     let ben = scene.opens_as("ben", Role::Editor, HOME, true);
-    assert_eq!(store_frames(&scene.hears(ben)).len(), 1, "newcomers are told too");
+    assert_eq!(told_of_store(&mut scene, ben), [false], "newcomers are told too");
     scene.passes(1_000);
     scene.stores();
-    let said = scene.hears(ann);
-    assert_eq!(store_frames(&said).len(), 1, "it works again");
+    let said = scene.frames(ann);
+    assert_eq!(of_store(&scene, &said), [true], "it works again");
     assert!(
-        said.iter()
-            .any(|said| matches!(said, Said::Sync(message) if message.heads == device.heads()))
+        said.into_iter()
+            .any(|frame| matches!(read(frame), Said::Sync(message) if message.heads == device.heads()))
     );
 }
 
@@ -129,4 +135,69 @@ fn what_is_stored_must_read_back() {
         panic!("the same change twice")
     };
     assert_eq!(damaged.position, 2);
+}
+
+#[test]
+fn who_comes_while_the_room_is_full_is_told_that_the_store_fails() {
+    let mut scene = Scene::with(|config| config.limits.unsaved_bytes = 1, None);
+    one_unsaved(&mut scene);
+    scene.step(Input::StoreFailed { conflict: false });
+    assert!(scene.room.is_full());
+    let ben = scene.opens_as("ben", Role::Editor, HOME, true);
+    assert_eq!(told_of_store(&mut scene, ben), [false]);
+    scene.passes(1_000);
+    scene.stores();
+    assert_eq!(told_of_store(&mut scene, ben), [true]);
+}
+
+#[test]
+fn while_what_is_stored_cannot_be_read_our_clients_are_told_and_nobody_is_closed() {
+    let changes = Author::new(1).write(4);
+    let mut scene = Scene::with(|_| {}, Some(loaded_with_archive(&changes, 4, 0)));
+    let ann = scene.opens_as("ann", Role::Editor, HOME, true);
+    scene.requests(ann);
+    scene.outboxes.clear();
+    for _ in 0..3 {
+        scene.step(Input::Reading { fails: true });
+    }
+    assert_eq!(told_of_store(&mut scene, ann), [false], "once");
+    let ben = scene.opens_as("ben", Role::Editor, HOME, true);
+    assert_eq!(told_of_store(&mut scene, ben), [false]);
+    scene.step(Input::Reading { fails: false });
+    scene.step(Input::Archive {
+        read: Some((4, Bytes::from_static(b"the archive"))),
+    });
+    let said = scene.frames(ann);
+    assert_eq!(of_store(&scene, &said), [true]);
+    assert!(
+        said.into_iter().any(|frame| matches!(read(frame), Said::Sync(_))),
+        "it goes on"
+    );
+    assert_eq!(told_of_store(&mut scene, ben), [true]);
+}
+
+#[test]
+fn who_is_let_in_again_is_told_that_the_store_works_again() {
+    let mut scene = Scene::new();
+    one_unsaved(&mut scene);
+    let ben = scene.opens_as("ben", Role::Editor, HOME, true);
+    let ben_as_he_was = scene.room.sessions[&ben].member.clone();
+    scene.step(Input::StoreFailed { conflict: false });
+    assert_eq!(told_of_store(&mut scene, ben), [false]);
+    scene.step(Input::Member {
+        socket: ben,
+        member: None,
+    });
+    scene.passes(1_000);
+    scene.stores();
+    assert_eq!(
+        told_of_store(&mut scene, ben),
+        [false; 0],
+        "it is none of their business"
+    );
+    scene.step(Input::Member {
+        socket: ben,
+        member: ben_as_he_was,
+    });
+    assert_eq!(told_of_store(&mut scene, ben), [true]);
 }

@@ -42,6 +42,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         seed: None,
     },
     Mutant {
+        name: "who comes while the store fails is not told",
+        breaks: "R1",
+        file: "room/opening.rs",
+        find: "self.tell_store_to(socket);",
+        replace: "",
+        seed: None,
+    },
+    Mutant {
         name: "the first session is skipped in the fan-out",
         breaks: "R7",
         file: "room/fanout.rs",

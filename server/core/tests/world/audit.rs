@@ -10,7 +10,7 @@ use fieldbook_core::id::SocketId;
 use fieldbook_core::limits::Limits;
 use fieldbook_core::message::SyncMessage;
 use fieldbook_core::room::{Closing, CompactionPlan, Effect, Input, Room, Usage};
-use fieldbook_core::wire::Frame;
+use fieldbook_core::wire::{self, Frame};
 
 use super::settings::Kind;
 use super::watch::writes;
@@ -27,6 +27,9 @@ pub(crate) struct Audit {
     reads: bool,
     /// It tells of a conflict.
     conflict: bool,
+    /// What the room was told last of the store.
+    append_fails: bool,
+    read_fails: bool,
     /// Those who were sent an ephemeral message in it.
     pub(super) whispered_to: Vec<SocketId>,
     /// This room has admitted something, so it has read its admission index.
@@ -104,6 +107,12 @@ impl World {
         };
         self.audit.conflict = matches!(input, Input::StoreFailed { conflict: true });
         self.audit.whispered_to.clear();
+        match &input {
+            Input::StoreFailed { conflict } => self.audit.append_fails |= !conflict,
+            Input::Stored { .. } => self.audit.append_fails = false,
+            Input::Reading { fails } => self.audit.read_fails = *fails,
+            _ => {}
+        }
         let effects: Vec<_> = room.step(self.now, input).collect();
         let after = room.usage();
         (self.audit.effects, self.audit.reads) = (effects.len(), false);
@@ -122,6 +131,7 @@ impl World {
         for effect in effects {
             self.perform(effect);
         }
+        self.check_told();
         if self.room.as_ref().is_some_and(|room| room.may_unload(self.now)) {
             self.store.forget_questions();
             self.story.unloads += 1;
@@ -135,8 +145,22 @@ impl World {
         let room = room.expect("what is stored can be read back");
         self.ledger.begins_at(room.usage().changes);
         self.audit.has_admitted = false;
+        (self.audit.append_fails, self.audit.read_fails) = (false, false);
         self.audit.last_change_ms = self.now;
         self.room = Some(room);
+    }
+
+    /// Each of our own clients knows whether the store works, from the moment in which it opens the document.
+    fn check_told(&self) {
+        let fails = self.audit.append_fails || self.audit.read_fails;
+        let absent = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
+        let theirs = self.sockets.values().filter(|socket| {
+            !absent && socket.opened && socket.granted.is_some() && self.clients[socket.client].extended
+        });
+        for socket in theirs {
+            let peer = &self.clients[socket.client].peer;
+            assert_eq!(socket.told_store_fails, fails, "R1: what {peer} was told of the store");
+        }
     }
 
     fn check_usage(&self, usage: &Usage) {
@@ -262,6 +286,10 @@ impl World {
             socket
                 .watch
                 .sends(&message, socket.granted, &self.store, self.now, &self.config.timing);
+        }
+        if let Frame::Plain(bytes) = &frame {
+            let says = |ok| matches!(wire::store(self.document, ok), Frame::Plain(told) if told == *bytes);
+            socket.told_store_fails = says(false) || (socket.told_store_fails && !says(true));
         }
         if is_ephemeral(&frame, client) {
             self.audit.whispered_to.push(id);

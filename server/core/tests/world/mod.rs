@@ -44,6 +44,8 @@ struct Socket {
     connected: bool,
     opened: bool,
     receipt: Arc<Receipt>,
+    /// Its client was told last that the store fails.
+    told_store_fails: bool,
     /// What the room has been told that its person may do.
     granted: Option<Role>,
     /// Counts how often that has changed.
@@ -173,7 +175,7 @@ impl World {
         let mut steps = Vec::new();
         let full = self.room.as_ref().is_some_and(Room::is_full);
         for (id, socket) in &self.sockets {
-            if !socket.up.is_empty() && !socket.up_stalls && !full {
+            if !socket.up.is_empty() && !socket.up_stalls && (!full || !socket.opened) {
                 steps.push((Step::Up(*id), 8));
             }
             if !socket.down.is_empty() && !socket.down_stalls {
@@ -242,6 +244,7 @@ impl World {
             connected: true,
             opened: false,
             receipt: Arc::default(),
+            told_store_fails: false,
             granted: None,
             stay: 0,
             whispers: 0,
@@ -268,29 +271,35 @@ impl World {
     /// One frame reaches the server.
     fn deliver_up(&mut self, id: SocketId) {
         let socket = self.sockets.get_mut(&id).expect("a socket");
-        let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
-        let opens = !std::mem::replace(&mut socket.opened, true);
         let receipt = Arc::clone(&socket.receipt);
-        let client = &mut self.clients[socket.client];
-        let heard = Message::decode(&data).expect("what automerge wrote");
-        socket.watch.heard(&heard, read, &mut client.doc);
-        let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
-        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
-        self.story.messages_up += 1;
-        if opens {
+        if !std::mem::replace(&mut socket.opened, true) {
+            let client = &self.clients[socket.client];
             socket.granted = client.grant;
+            let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
             self.feed(Input::Open {
                 socket: id,
                 peer,
                 member,
                 extended,
-                receipt,
+                receipt: Arc::clone(&receipt),
             });
-        } else if receipt.takes(&message) {
-            self.story.receipts += 1;
-            return;
+            // A full room hears who comes, not what they say.
+            if self.room.as_ref().is_some_and(Room::is_full) {
+                return;
+            }
         }
-        self.hears_sync(id, request, message);
+        let socket = self.sockets.get_mut(&id).expect("a socket");
+        let (Upward { request, data }, read) = socket.up.pop_front().expect("a frame");
+        let client = &mut self.clients[socket.client];
+        let heard = Message::decode(&data).expect("what automerge wrote");
+        socket.watch.heard(&heard, read, &mut client.doc);
+        let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
+        self.story.messages_up += 1;
+        if receipt.takes(&message) {
+            self.story.receipts += 1;
+        } else {
+            self.hears_sync(id, request, message);
+        }
     }
 
     /// One frame reaches a client.

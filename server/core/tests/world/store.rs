@@ -27,8 +27,12 @@ pub(crate) struct Store {
     archive: Option<(ArchiveMeta, Bytes)>,
     archived: HashMap<ChangeHash, u64>,
     jobs: Vec<Job>,
-    /// Nothing can be written, and reading fails at times.
+    /// Nothing can be written, and reading fails at times: for now, or because it does not read back.
     pub(crate) failing: bool,
+    /// The room has been told that reading fails for now.
+    unreadable: bool,
+    /// How often reading has failed.
+    unread: usize,
     pub(crate) reads_failed: bool,
     pub(crate) expansions_failed: bool,
     /// Heads that somebody was told: what leads to them is durable.
@@ -54,6 +58,7 @@ impl Store {
 
     /// The room goes. All that may be under way is what sessions asked that have left.
     pub(crate) fn forget_questions(&mut self) {
+        self.unreadable = false;
         for job in self.jobs.drain(..) {
             let of_session = match job {
                 Job::Asked(effect) => matches!(effect, Effect::Recall { .. } | Effect::Expand { .. }),
@@ -66,10 +71,22 @@ impl Store {
     /// Goes on with one job: does it, or tells what came of it, or both.
     pub(crate) fn work(&mut self, rng: &mut Rng) -> Option<Input> {
         let job = self.jobs.swap_remove(rng.below(self.jobs.len()));
-        let done = match job {
+        let effect = match job {
             Job::Done(input) => return Some(input),
-            Job::Asked(effect) => self.perform(effect, rng),
+            Job::Asked(effect) => effect,
         };
+        let reads = matches!(effect, Effect::ReadArchive | Effect::Recall { .. });
+        if reads && self.failing && !self.unread.is_multiple_of(3) {
+            self.unread += 1;
+            self.unreadable = true;
+            self.jobs.push(Job::Asked(effect));
+            return Some(Input::Reading { fails: true });
+        }
+        let done = self.perform(effect, rng);
+        if reads && std::mem::take(&mut self.unreadable) {
+            self.jobs.push(Job::Done(done));
+            return Some(Input::Reading { fails: false });
+        }
         if rng.percent(50) {
             return Some(done);
         }
@@ -79,6 +96,7 @@ impl Store {
 
     /// The server dies. What was asked may just have been done; nobody hears of it.
     pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        self.unreadable = false;
         for job in std::mem::take(&mut self.jobs) {
             if let Job::Asked(effect) = job
                 && rng.percent(50)
@@ -150,6 +168,7 @@ impl Store {
             }
             Effect::ReadArchive => {
                 self.reads_failed |= fails;
+                self.unread += usize::from(fails);
                 let read = self.archive.as_ref().filter(|_| !fails);
                 Input::Archive {
                     read: read.map(|(meta, bytes)| (meta.position, bytes.clone())),
@@ -161,6 +180,7 @@ impl Store {
                 retained,
             } => {
                 self.reads_failed |= fails;
+                self.unread += usize::from(fails);
                 Input::Recalled {
                     socket,
                     archived: if fails { Vec::new() } else { self.find(&hashes) },

@@ -6,10 +6,11 @@ use crate::StoreError;
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        match &error {
-            // Columns of another kind than this crate writes.
-            Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) => damaged(error),
-            _ if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Self::Conflict(error.to_string()),
+        match (&error, error.sqlite_error_code()) {
+            // Columns of another kind than this crate writes, pages that are none.
+            (Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..), _)
+            | (_, Some(ErrorCode::DatabaseCorrupt)) => damaged(error),
+            (_, Some(ErrorCode::ConstraintViolation)) => Self::Conflict(error.to_string()),
             _ => Self::Unavailable(in_words(&error)),
         }
     }
@@ -20,14 +21,14 @@ impl StoreError {
     pub(super) fn to_reason(&self) -> String {
         match self {
             Self::Unavailable(reason) | Self::Conflict(reason) => reason.clone(),
-            Self::Taken(name) => format!("{name} is taken"),
+            Self::Damaged(_) | Self::Taken(_) => self.to_string(),
         }
     }
 }
 
-/// Damage too is "not available": edits wait on their authors' devices until the file is restored.
 pub(super) fn in_words(error: &Error) -> String {
     match error.sqlite_error_code() {
+        // Of the file as a whole: nothing is told from it about any document.
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             format!("the database file is damaged, restore it from a backup: {error}")
         }
@@ -39,7 +40,7 @@ pub(super) fn in_words(error: &Error) -> String {
 
 /// For rows that no version of this crate writes.
 pub(super) fn damaged(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(format!("the database is damaged, restore it from a backup: {what}"))
+    StoreError::Damaged(what.to_string())
 }
 
 pub(super) fn closed() -> StoreError {

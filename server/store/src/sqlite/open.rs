@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -20,12 +21,12 @@ pub(super) struct Opened {
     pub(super) writer: Connection,
 }
 
-/// A file that was opened once, and how to connect to it.
+/// Files that were opened once, and how to connect to them.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
     path: PathBuf,
     options: SqliteOptions,
-    identity: Identity,
+    files: Arc<[(PathBuf, Identity)]>,
 }
 
 impl Database {
@@ -43,18 +44,22 @@ impl Database {
         Ok(connection)
     }
 
-    /// Fails when the path means another file now, or none.
+    /// Fails when one of the paths means another file now, or none.
     pub(super) fn check_in_place(&self) -> Result<(), String> {
-        match Identity::of(&self.path) {
-            Ok(now) if now == self.identity => Ok(()),
-            Ok(_) => Err("the database file was replaced while it was open: restart the server".into()),
-            Err(error) => Err(format!("the database file is gone from its place: {error}")),
+        for (path, identity) in self.files.iter() {
+            let name = path.file_name().unwrap_or_default().display();
+            match Identity::of(path) {
+                Ok(now) if now == *identity => {}
+                Ok(_) => return Err(format!("{name} was replaced while it was open: restart the server")),
+                Err(error) => return Err(format!("{name} is gone from its place: {error}")),
+            }
         }
+        Ok(())
     }
 }
 
-/// Which file the path meant when it was opened. SQLite goes on writing, without an error, to a file that was deleted or
-/// moved away.
+/// Which file a path meant when it was opened. SQLite goes on writing, without an error, to a file that was deleted or
+/// moved away; and with another shared memory, other processes would no longer take turns with this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     device_and_inode: Option<(u64, u64)>,
@@ -77,6 +82,13 @@ impl Identity {
     }
 }
 
+/// The database, its write-ahead log and its shared memory.
+fn files_of(path: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
+    let files = ["", "-wal", "-shm"].map(|suffix| recovery::beside(path, suffix));
+    let identified = files.into_iter().map(|file| Ok((file.clone(), Identity::of(&file)?)));
+    identified.collect()
+}
+
 /// Blocks: on the disk, and on other processes that open the same file.
 pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Opened, StoreError> {
     try_open(path, options)
@@ -96,7 +108,7 @@ fn try_open(path: &Path, options: SqliteOptions) -> Result<Opened, Failure> {
     let database = Database {
         path: path.to_owned(),
         options,
-        identity: Identity::of(path)?,
+        files: files_of(path)?.into(),
     };
     let reader = database.connect_reader()?;
     Ok(Opened {

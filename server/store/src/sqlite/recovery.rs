@@ -21,13 +21,14 @@ const PORTION_BYTES: usize = 1 << 20;
 pub(super) fn make_durable(connection: &mut Connection, database: &Path) -> Result<(), Failure> {
     // Nobody writes to the log while this is held.
     let lock = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    write_again(&log_of(database))?;
+    write_again(&beside(database, "-wal"))?;
     Ok(lock.rollback()?)
 }
 
-fn log_of(database: &Path) -> PathBuf {
+/// One of the database's files: `-wal` is its log, `-shm` its shared memory.
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
-    path.push("-wal");
+    path.push(suffix);
     path.into()
 }
 

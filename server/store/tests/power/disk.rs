@@ -12,7 +12,7 @@ use bytes::Bytes;
 use libc::{c_int, c_long};
 use tempfile::TempDir;
 
-use crate::replay::{Luck, Replay};
+use crate::replay::{Image, Luck, Replay};
 
 /// Device and number.
 pub(crate) type Inode = (u64, u64);
@@ -107,17 +107,26 @@ pub(crate) struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Nothing is written.
-    Write { errno: c_int },
+    Write {
+        errno: c_int,
+    },
     /// Half of it is written, the rest not.
-    WriteHalf { errno: c_int },
+    WriteHalf {
+        errno: c_int,
+    },
+    Read {
+        errno: c_int,
+    },
     /// `evicted`: what was not synced cannot be read any more, either.
-    Sync { evicted: bool },
+    Sync {
+        evicted: bool,
+    },
 }
 
 #[derive(Debug)]
 pub(crate) struct Disk {
     root: PathBuf,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     state: Mutex<State>,
 }
 
@@ -144,8 +153,44 @@ impl Disk {
         let folder = TempDir::new().unwrap();
         // SQLite names files by their canonical path.
         let root = folder.path().canonicalize().unwrap();
+        Replay::of(&log, Luck::Synced).visible().write_to(&root);
+        Self::register(root, Some(folder), log)
+    }
+
+    /// A folder that is there already; what is in it is safe.
+    pub(crate) fn at(root: &Path) -> Arc<Self> {
+        let root = root.canonicalize().unwrap();
+        let mut log = Vec::new();
+        for (path, content) in Image::read(&root).into_entries() {
+            let number = log.len();
+            match (content, Kind::of(&path)) {
+                (Some(bytes), Some(kind)) => {
+                    let (file, offset, bytes) = (File { number, kind }, 0, bytes.into());
+                    let entry = Entry::File(file);
+                    log.extend([
+                        Op::Make { path, entry },
+                        Op::Write { file, offset, bytes },
+                        Op::Sync { file },
+                    ]);
+                }
+                (Some(_), None) => {}
+                (None, _) => {
+                    let entry = Entry::Folder;
+                    let make = Op::Make {
+                        path: path.clone(),
+                        entry,
+                    };
+                    log.extend([make, Op::SyncFolder { path }]);
+                }
+            }
+        }
+        let path = String::new();
+        log.push(Op::SyncFolder { path });
+        Self::register(root, None, log)
+    }
+
+    fn register(root: PathBuf, folder: Option<TempDir>, log: Vec<Op>) -> Arc<Self> {
         let replay = Replay::of(&log, Luck::Synced);
-        replay.visible().write_to(&root);
         let entries: Vec<(String, Entry)> = replay.entries().map(|(path, entry)| (path.into(), entry)).collect();
         let disk = Arc::new(Self {
             root,
@@ -330,10 +375,10 @@ pub(crate) fn write(
     };
     let mut state = disk.state();
     let mut length = bytes.len();
-    match state.strike(|failure| !matches!(failure, Failure::Sync { .. })) {
+    match state.strike(|failure| matches!(failure, Failure::Write { .. } | Failure::WriteHalf { .. })) {
         Some(Failure::WriteHalf { .. }) if length > 1 => length /= 2,
         Some(Failure::Write { errno } | Failure::WriteHalf { errno }) => return Err(errno),
-        Some(Failure::Sync { .. }) | None => {}
+        _ => {}
     }
     state.sync_late(file);
     let offset = offset();
@@ -343,6 +388,17 @@ pub(crate) fn write(
         state.log.push(Op::Write { file, offset, bytes });
     }
     Ok(written)
+}
+
+/// # Errors
+/// The `errno` of a fault.
+pub(crate) fn read(inode: Inode, real: impl FnOnce() -> c_long) -> Result<c_long, c_int> {
+    if let Some((disk, _)) = find_file(inode)
+        && let Some(Failure::Read { errno }) = disk.state().strike(|failure| matches!(failure, Failure::Read { .. }))
+    {
+        return Err(errno);
+    }
+    Ok(real())
 }
 
 /// # Errors

@@ -57,6 +57,26 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn read(fd: c_int, data: *mut c_void, length: size_t) -> ssize_t {
+    // SAFETY: passed on as it came.
+    let real = || unsafe { libc::syscall(libc::SYS_read, fd, data, length) };
+    answer(inode(fd).map_or_else(|| Ok(real()), |inode| disk::read(inode, real))) as ssize_t
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pread64(fd: c_int, data: *mut c_void, length: size_t, offset: off_t) -> ssize_t {
+    // SAFETY: passed on as it came.
+    let real = || unsafe { libc::syscall(libc::SYS_pread64, fd, data, length, offset) };
+    answer(inode(fd).map_or_else(|| Ok(real()), |inode| disk::read(inode, real))) as ssize_t
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pread(fd: c_int, data: *mut c_void, length: size_t, offset: off_t) -> ssize_t {
+    // SAFETY: the contract is the same.
+    unsafe { pread64(fd, data, length, offset) }
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn write(fd: c_int, data: *const c_void, length: size_t) -> ssize_t {
     // SAFETY: passed on as it came, or shorter.
     let real = |length: usize| unsafe { libc::syscall(libc::SYS_write, fd, data, length) };

@@ -6,10 +6,12 @@
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[allow(dead_code, reason = "a server on a bad disk uses more of it (tests/sync)")]
 mod disk;
 mod faults;
 mod interpose;
 mod office;
+#[allow(dead_code, reason = "a server on a bad disk uses more of it (tests/sync)")]
 mod replay;
 mod restarts;
 #[path = "../contract/sample.rs"]

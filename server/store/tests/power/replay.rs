@@ -55,6 +55,10 @@ impl Image {
         Self(found)
     }
 
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (String, Option<Vec<u8>>)> {
+        self.0.into_iter()
+    }
+
     pub(crate) fn names(&self) -> Vec<&String> {
         self.0.keys().collect()
     }

@@ -37,21 +37,73 @@ async fn a_folder_that_cannot_be_made_is_told_in_words() {
     assert_error!(SqliteStore::open(&path, SqliteOptions::default()).await, Unavailable);
 }
 
+/// What is written to a log that is gone is lost with the process, and with another shared memory another process would
+/// write at the same time.
 #[tokio::test]
 async fn a_file_that_is_moved_away_is_unavailable_until_it_is_back() {
+    for suffix in ["sqlite", "sqlite-wal", "sqlite-shm"] {
+        let folder = TempDir::new().unwrap();
+        let path = database(&folder);
+        let store = open(&path).await;
+        let house = House::build(&store).await;
+        let id = house.document(&store, 1).await;
+        let (file, elsewhere) = (path.with_extension(suffix), folder.path().join("elsewhere"));
+        std::fs::rename(&file, &elsewhere).unwrap();
+        assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
+        std::fs::copy(&elsewhere, &file).unwrap();
+        assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
+        std::fs::rename(&elsewhere, &file).unwrap();
+        store.append(id, None, 2, changes([2])).await.unwrap();
+        assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes(1..=2));
+    }
+}
+
+/// A start makes it anew from the log, whatever it holds.
+#[tokio::test]
+async fn shared_memory_that_a_crash_left_behind_does_not_matter() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let store = open(&path).await;
     let house = House::build(&store).await;
-    let id = house.document(&store, 1).await;
-    let elsewhere = folder.path().join("elsewhere");
-    std::fs::rename(&path, &elsewhere).unwrap();
-    assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
-    std::fs::copy(&elsewhere, &path).unwrap();
-    assert_error!(store.append(id, None, 2, changes([2])).await, Unavailable);
-    std::fs::rename(&elsewhere, &path).unwrap();
-    store.append(id, None, 2, changes([2])).await.unwrap();
-    assert_eq!(store.load(id).await.unwrap().unwrap().tail, changes(1..=2));
+    let id = house.document(&store, 5).await;
+    for content in [vec![], vec![255; 32_768], vec![7; 100]] {
+        let crashed = TempDir::new().unwrap();
+        let left = database(&crashed);
+        for suffix in ["sqlite", "sqlite-wal"] {
+            std::fs::copy(path.with_extension(suffix), left.with_extension(suffix)).unwrap();
+        }
+        std::fs::write(left.with_extension("sqlite-shm"), content).unwrap();
+        let started = open(&left).await;
+        assert_eq!(started.load(id).await.unwrap().unwrap().tail, changes(1..=5));
+        started.append(id, None, 6, changes([6])).await.unwrap();
+        started.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_overwritten_damages_the_document_that_it_holds_and_no_other() {
+    let folder = TempDir::new().unwrap();
+    let path = database(&folder);
+    let store = open(&path).await;
+    let house = House::build(&store).await;
+    let [bad, good] = [house.document(&store, 1).await, house.document(&store, 1).await];
+    let change = |byte: u8| vec![vec![byte; 500].into()];
+    for position in 2..50 {
+        store.append(bad, None, position, change(b'B')).await.unwrap();
+        store.append(good, None, position, change(b'G')).await.unwrap();
+    }
+    store.close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let has = |page: &[u8], byte| page.windows(100).any(|bytes| bytes == [byte; 100]);
+    let of_bad_alone = |page: &&mut [u8]| has(page, b'B') && !has(page, b'G');
+    let pages = bytes.chunks_mut(4096).filter(of_bad_alone);
+    assert!(pages.map(|page| page[..8].fill(255)).count() > 1);
+    std::fs::write(&path, bytes).unwrap();
+
+    let store = open(&path).await;
+    assert_error!(store.load(bad).await, Damaged);
+    store.append(good, None, 50, change(b'G')).await.unwrap();
+    assert_eq!(store.load(good).await.unwrap().unwrap().tail.len(), 50);
 }
 
 /// A small disk of our own. `None` where that is not allowed.

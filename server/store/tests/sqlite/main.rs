@@ -299,8 +299,8 @@ async fn a_missing_row_is_noticed() {
     stranger(&database(&folder))
         .execute_batch("delete from changes where position = 4")
         .unwrap();
-    assert_error!(store.load(id).await.map(|_| ()), Unavailable);
-    assert_error!(store.read_changes(id, 0, 9).await, Unavailable);
+    assert_error!(store.load(id).await.map(|_| ()), Damaged);
+    assert_error!(store.read_changes(id, 0, 9).await, Damaged);
 }
 
 #[tokio::test]

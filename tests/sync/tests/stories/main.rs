@@ -1,5 +1,6 @@
 //! What the sync server promises in `docs/protocol.md`, told as stories; the rules' numbers stand beside them.
 
+mod bad_disk;
 mod bad_frames;
 mod bad_sync;
 mod budgets;

@@ -156,7 +156,7 @@ impl Reader {
 
     async fn send(&self, document: DocumentId, command: Command) -> bool {
         match self.documents.get(&document) {
-            Some(opened) => opened.mailbox.send(Box::new(command)).await.is_ok(),
+            Some(opened) => opened.mailbox.send(command).await,
             None => false,
         }
     }
@@ -166,7 +166,7 @@ impl Reader {
         let clean = matches!(end, End::Clean(_));
         for opened in self.documents.values() {
             let socket = self.socket;
-            let _ = opened.mailbox.send(Box::new(Command::Left { socket, clean })).await;
+            opened.mailbox.send(Command::Left { socket, clean }).await;
         }
         if let Some(joined) = &self.joined {
             self.state.sockets.peers.leave(&joined.peer, self.socket);
