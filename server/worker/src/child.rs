@@ -1,4 +1,4 @@
-//! The child's side: limits first, then one job.
+//! The child's side: limits first, then jobs.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -10,28 +10,40 @@ use crate::codec::{decode_job, encode_answer};
 use crate::document;
 use crate::job::Answer;
 
-/// Limit on memory, limit on CPU time, length of the job: 8 bytes each.
-pub(crate) const HEADER_BYTES: usize = 24;
+/// Limit on memory, limit on CPU time: 8 bytes each.
+pub(crate) const HEADER_BYTES: usize = 16;
 
-/// Reads one job, limits this process to what the parent says, does the job and writes the outcome. Reading a document
-/// may panic: that is an outcome too. It replaces the process's panic hook and lowers its limits for good: call it in a
-/// process that does nothing else, before any thread is started.
+/// Limits this process to what the parent says, then does one job after the other and writes each outcome, until there are
+/// no more. Reading a document may panic: that is an outcome too. It replaces the process's panic hook and lowers its limits
+/// for good: call it in a process that does nothing else, before any thread is started.
 ///
 /// # Errors
 /// When the pipes break or the limits cannot be set.
 pub fn run_child(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut header = [0; HEADER_BYTES];
     input.read_exact(&mut header).map_err(no_job)?;
-    let [memory_bytes, cpu_seconds, length] = decode_header(&header);
+    let [memory_bytes, cpu_seconds] = decode_header(&header);
     limit(memory_bytes, cpu_seconds)?;
 
-    let mut job = Vec::new();
-    job.try_reserve_exact(usize::try_from(length).map_err(io::Error::other)?)?;
-    input.take(length).read_to_end(&mut job)?;
-    let answer = encode_answer(&perform(&job.into()));
-    output.write_all(&(answer.len() as u64).to_be_bytes())?;
-    output.write_all(&answer)?;
-    output.flush()
+    let mut length = [0; 8];
+    while !ends(input.read_exact(&mut length))? {
+        let length = u64::from_be_bytes(length);
+        let mut job = Vec::new();
+        job.try_reserve_exact(usize::try_from(length).map_err(io::Error::other)?)?;
+        input.by_ref().take(length).read_to_end(&mut job)?;
+        let answer = encode_answer(&perform(&job.into()));
+        output.write_all(&(answer.len() as u64).to_be_bytes())?;
+        output.write_all(&answer)?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn ends(read: io::Result<()>) -> io::Result<bool> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        read => read.map(|()| false),
+    }
 }
 
 /// Only who starts the child by hand sees this.
@@ -42,7 +54,7 @@ fn no_job(error: io::Error) -> io::Error {
     }
 }
 
-pub(crate) fn encode_header(numbers: [u64; 3]) -> [u8; HEADER_BYTES] {
+pub(crate) fn encode_header(numbers: [u64; 2]) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     for (bytes, number) in header.chunks_exact_mut(8).zip(numbers) {
         bytes.copy_from_slice(&number.to_be_bytes());
@@ -50,13 +62,9 @@ pub(crate) fn encode_header(numbers: [u64; 3]) -> [u8; HEADER_BYTES] {
     header
 }
 
-fn decode_header(header: &[u8; HEADER_BYTES]) -> [u64; 3] {
+fn decode_header(header: &[u8; HEADER_BYTES]) -> [u64; 2] {
     let (numbers, _) = header.as_chunks::<8>();
-    [
-        u64::from_be_bytes(numbers[0]),
-        u64::from_be_bytes(numbers[1]),
-        u64::from_be_bytes(numbers[2]),
-    ]
+    [u64::from_be_bytes(numbers[0]), u64::from_be_bytes(numbers[1])]
 }
 
 /// The CPU limit ends a child whose parent was killed and can no longer end it. No core file: it would hold the document.
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_header_survives() {
-        let numbers = [1, u64::MAX, 3];
+        let numbers = [1, u64::MAX];
         assert_eq!(decode_header(&encode_header(numbers)), numbers);
     }
 

@@ -1,4 +1,4 @@
-//! The parent's side: a child for each job, and an end to it.
+//! The parent's side: a child, what it is told and what it says, and an end to it.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::Semaphore;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 
 use crate::child::encode_header;
 use crate::codec::{decode_answer, encode_job};
@@ -80,6 +81,11 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// Whether the child is lost with it, or was never there.
+    pub(crate) fn is_about_the_child(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Panicked(_) | Self::InputTooLarge { .. })
+    }
+
     /// Whether the document is at fault, so that the same job will fail again.
     #[must_use]
     pub fn is_about_the_document(&self) -> bool {
@@ -113,29 +119,29 @@ impl Workers {
     /// # Errors
     /// See [`WorkerError`].
     pub async fn run(&self, job: Job) -> Result<Outcome, WorkerError> {
+        let _place = self.place_for(&job).await?;
+        let mut running = self.start()?;
+        let outcome = running.perform(&job, &self.limits).await;
+        running.end().await;
+        outcome
+    }
+
+    /// Waits for one; what is too large gets none.
+    pub(crate) async fn place_for(&self, job: &Job) -> Result<SemaphorePermit<'_>, WorkerError> {
         let (bytes, limit) = (job.bytes(), self.limits.input_bytes);
         if bytes > limit {
             return Err(WorkerError::InputTooLarge { bytes, limit });
         }
-        let _place = self
-            .places
-            .acquire()
-            .await
-            .map_err(|error| WorkerError::Start(error.to_string()))?;
-        let mut child = self.start().map_err(|error| WorkerError::Start(error.to_string()))?;
-        let answer = tokio::time::timeout(self.limits.deadline, self.converse(&mut child, &job)).await;
-        // Harmless if it has ended; and waits for the end, so that its place is really free.
-        let _ = child.kill().await;
-        match answer.map_err(|_| WorkerError::Deadline(self.limits.deadline))?? {
-            Answer::Done(outcome) if job.is_answered_by(&outcome) => Ok(outcome),
-            Answer::Done(_) => Err(WorkerError::Crashed("it answered another question".into())),
-            Answer::Refused(words) => Err(WorkerError::Refused(words)),
-            Answer::Panicked(place) => Err(WorkerError::Panicked(place)),
-        }
+        let place = self.places.acquire().await;
+        place.map_err(|error| WorkerError::Start(error.to_string()))
     }
 
-    fn start(&self) -> std::io::Result<Child> {
-        Command::new(&self.program)
+    pub(crate) fn limits(&self) -> &WorkerLimits {
+        &self.limits
+    }
+
+    pub(crate) fn start(&self) -> Result<Running, WorkerError> {
+        let mut child = Command::new(&self.program)
             .arg("worker")
             // Whoever takes over a child finds no secrets in it.
             .env_clear()
@@ -145,45 +151,76 @@ impl Workers {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-    }
-
-    async fn converse(&self, child: &mut Child, job: &Job) -> Result<Answer, WorkerError> {
+            .map_err(|error| WorkerError::Start(error.to_string()))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(WorkerError::Start("it has no pipes".into()));
         };
-        let frame = async {
-            // A child that ends early breaks this pipe; how it ended says more than that.
-            let _ = self.send(stdin, job).await;
-            receive(stdout, self.limits.output_bytes).await
-        };
-        let (frame, complaint) = tokio::join!(frame, read_complaint(stderr));
-        match frame {
+        Ok(Running {
+            child,
+            stdin,
+            stdout,
+            complaint: tokio::spawn(read_complaint(stderr)),
+            is_limited: false,
+        })
+    }
+}
+
+/// A child that waits for a job.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    complaint: JoinHandle<String>,
+    /// It was told its limits.
+    is_limited: bool,
+}
+
+impl Running {
+    /// After an error that is about the child (see [`WorkerError::is_about_the_child`]) it is good for nothing more.
+    pub(crate) async fn perform(&mut self, job: &Job, limits: &WorkerLimits) -> Result<Outcome, WorkerError> {
+        let answer = tokio::time::timeout(limits.deadline, self.converse(job, limits)).await;
+        match answer.map_err(|_| WorkerError::Deadline(limits.deadline))?? {
+            Answer::Done(outcome) if job.is_answered_by(&outcome) => Ok(outcome),
+            Answer::Done(_) => Err(WorkerError::Crashed("it answered another question".into())),
+            Answer::Refused(words) => Err(WorkerError::Refused(words)),
+            Answer::Panicked(place) => Err(WorkerError::Panicked(place)),
+        }
+    }
+
+    /// Harmless if it has ended; and waits for the end, so that its place is really free.
+    pub(crate) async fn end(mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    async fn converse(&mut self, job: &Job, limits: &WorkerLimits) -> Result<Answer, WorkerError> {
+        // A child that ends early breaks this pipe; how it ended says more than that.
+        let _ = self.send(job, limits).await;
+        match receive(&mut self.stdout, limits.output_bytes).await {
             Ok(frame) => decode_answer(&frame).map_err(|error| WorkerError::Crashed(error.to_string())),
             Err(Reception::TooLarge) => Err(WorkerError::OutputTooLarge),
             Err(Reception::Ended) => {
-                let status = child
-                    .wait()
-                    .await
-                    .map_err(|error| WorkerError::Crashed(error.to_string()))?;
+                let crashed = |error: &dyn std::fmt::Display| WorkerError::Crashed(error.to_string());
+                let status = self.child.wait().await.map_err(|error| crashed(&error))?;
+                let complaint = (&mut self.complaint).await.map_err(|error| crashed(&error))?;
                 Err(diagnose(status, &complaint))
             }
         }
     }
 
-    async fn send(&self, mut stdin: ChildStdin, job: &Job) -> std::io::Result<()> {
+    async fn send(&mut self, job: &Job, limits: &WorkerLimits) -> std::io::Result<()> {
+        if !self.is_limited {
+            // A child that has its parent's deadline twice over has no parent any more.
+            let cpu_seconds = limits.deadline.as_secs().saturating_add(1).saturating_mul(2);
+            let header = encode_header([limits.memory_bytes, cpu_seconds]);
+            self.stdin.write_all(&header).await?;
+            self.is_limited = true;
+        }
         let frame = encode_job(job);
-        // A child that has its parent's deadline twice over has no parent any more.
-        let cpu_seconds = self.limits.deadline.as_secs().saturating_add(1).saturating_mul(2);
-        stdin
-            .write_all(&encode_header([
-                self.limits.memory_bytes,
-                cpu_seconds,
-                frame.len() as u64,
-            ]))
-            .await?;
-        stdin.write_all(&frame).await?;
-        stdin.shutdown().await
+        self.stdin.write_u64(frame.len() as u64).await?;
+        self.stdin.write_all(&frame).await?;
+        self.stdin.flush().await
     }
 }
 
@@ -192,8 +229,7 @@ enum Reception {
     TooLarge,
 }
 
-/// Closes the pipe in the end: a child that goes on writing ends too.
-async fn receive(mut stdout: impl AsyncRead + Unpin, limit: usize) -> Result<Bytes, Reception> {
+async fn receive(stdout: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Bytes, Reception> {
     let length = stdout.read_u64().await.map_err(|_| Reception::Ended)?;
     let length = usize::try_from(length)
         .ok()
@@ -213,7 +249,7 @@ async fn receive(mut stdout: impl AsyncRead + Unpin, limit: usize) -> Result<Byt
 }
 
 /// Reads to the end, so that the child is never held up, and keeps the beginning.
-async fn read_complaint(mut stderr: impl AsyncRead + Unpin) -> String {
+async fn read_complaint(mut stderr: ChildStderr) -> String {
     let mut complaint = Vec::new();
     let _ = (&mut stderr).take(STDERR_BYTES).read_to_end(&mut complaint).await;
     let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;

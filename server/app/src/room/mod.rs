@@ -20,7 +20,7 @@ use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, RoomConfig};
 use fieldbook_store::Store;
-use fieldbook_worker::Workers;
+use fieldbook_worker::{LastingWorker, Workers};
 use tokio::sync::Notify;
 
 use crate::config::Config;
@@ -100,8 +100,9 @@ struct Shared {
     store_health: StoreHealth,
     workers: Workers,
     compactions: CompactionQueue,
-    /// One at a time, so that they leave places for what somebody waits for.
+    /// One at a time, so that they leave places for what somebody waits for, and memory.
     summaries: Turns,
+    titles: LastingWorker,
     /// The list has fallen behind.
     titles_behind: Notify,
     long_work: LongWork,
@@ -123,6 +124,7 @@ impl Rooms {
             config: Arc::new(room_config(config, us)),
             compactions: CompactionQueue::new(config.compaction.interval_ms),
             summaries: Turns::new(1),
+            titles: LastingWorker::new(workers.clone(), titles::IDLE),
             titles_behind: Notify::new(),
             long_work: LongWork::new(config.server.long_work_threads()),
             loads: LongWork::new(config.server.long_work_threads()),

@@ -15,6 +15,8 @@ use crate::auth::now_ms;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// … up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
+/// How long the child that reads titles waits for another.
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 /// So many failures end a look: it is the store, or the workers.
 const MOST_FAILURES: usize = 10;
 
@@ -97,7 +99,7 @@ pub(super) async fn update(rooms: &Rooms, id: DocumentId, up_to: u64) -> Result<
     let position = position.unwrap_or(0);
     let tail = store.read_changes(id, position, up_to).await.map_err(said)?;
     let up_to = position + tail.len() as u64;
-    let title = match rooms.0.workers.run(Job::Summarise { archive, tail }).await {
+    let title = match rooms.0.titles.run(Job::Summarise { archive, tail }).await {
         Ok(Outcome::Summary { title }) => title,
         Ok(_) => return Err("the worker answered another question".to_owned()),
         Err(error) if error.is_about_the_document() => {

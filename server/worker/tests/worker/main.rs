@@ -3,5 +3,6 @@
 
 mod documents;
 mod hostile;
+mod lasting;
 mod process;
 mod sample;

@@ -15,7 +15,7 @@ const JOB: Job = Job::Verify {
     tail: Vec::new(),
 };
 
-fn script(folder: &TempDir, lines: &str) -> PathBuf {
+pub(crate) fn script(folder: &TempDir, lines: &str) -> PathBuf {
     let path = folder.path().join("program");
     std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
@@ -32,11 +32,11 @@ fn quick(program: PathBuf) -> Workers {
     )
 }
 
-fn pid(file: &Path) -> String {
+pub(crate) fn pid(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap().trim().to_owned()
 }
 
-fn is_alive(pid: &str) -> bool {
+pub(crate) fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
