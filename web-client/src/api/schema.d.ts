@@ -372,17 +372,18 @@ export interface components {
             type: string;
         };
         /**
-         * @description What a person may do in a workspace: a viewer reads, an editor also writes, an owner also invites.
+         * @description What a person may do with what their workspace shares, in one word: a viewer reads, an editor also writes, an owner also
+         *     invites.
          * @enum {string}
          */
-        Role: "owner" | "editor" | "viewer";
+        Role: "viewer" | "editor" | "owner";
         /** @description Who is signed in, and where. */
         Session: {
             role: components["schemas"]["Role"];
             /** @description What this server's store is called in the sync protocol. */
             storageId: string;
             user: components["schemas"]["User"];
-            workspace: components["schemas"]["Workspace"];
+            workspace?: null | components["schemas"]["Workspace"];
         };
         /** @description A name and its password. */
         SignIn: {

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fieldbook_core::access::Member;
+use fieldbook_core::access::Subject;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::room::{Input, RoomConfig};
 use fieldbook_store::Store;
@@ -42,7 +42,7 @@ pub enum Command {
         /// Its client.
         peer: PeerId,
         /// Its person.
-        member: Member,
+        subject: Arc<Subject>,
         /// Does it take `fb` frames?
         extended: bool,
         /// Where its frames go.

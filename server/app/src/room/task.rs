@@ -69,7 +69,7 @@ impl Task {
             match self.rooms.0.store.load(self.id).await {
                 Ok(stored) => {
                     let loaded = stored.map(|stored| Loaded {
-                        workspace: stored.workspace,
+                        access: stored.access,
                         archive: stored.archive,
                         tail: stored.tail,
                         summarised_up_to: stored.summarised_up_to,
@@ -191,7 +191,7 @@ impl Task {
                 Command::Open {
                     socket,
                     peer,
-                    member,
+                    subject,
                     extended,
                     outbox,
                     turns,
@@ -201,7 +201,7 @@ impl Task {
                     let input = Input::Open {
                         socket,
                         peer,
-                        member,
+                        subject,
                         extended,
                     };
                     (input, None)

@@ -16,10 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fieldbook_core::access::Member;
 use fieldbook_core::id::{PeerId, SocketId};
 
-use crate::auth::Identity;
 use crate::config::Config;
 use crate::room::Rooms;
 
@@ -72,14 +70,5 @@ impl Sockets {
 
     fn next_id(&self) -> SocketId {
         SocketId(self.next_id.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-fn member(identity: &Identity) -> Member {
-    Member {
-        user: identity.user,
-        name: identity.name.as_str().into(),
-        workspace: identity.workspace,
-        role: identity.role,
     }
 }

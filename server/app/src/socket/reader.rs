@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
-use fieldbook_core::access::Member;
+use fieldbook_core::access::Subject;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::wire::{self, ClientFrame, Join};
 
@@ -17,7 +17,7 @@ use super::frames::{Connection, Frames};
 use super::memory::Charge;
 use super::sessions::SessionWatch;
 use super::users::{OpenDocument, Share};
-use super::{Outbox, member, rate::Rate};
+use super::{Outbox, rate::Rate};
 use crate::auth::{Identity, now_ms};
 use crate::config::Sync;
 use crate::room::Mailbox;
@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400 * 365);
 /// One socket, from its upgrade to its end.
 pub(super) struct Reader {
     socket: SocketId,
-    member: Member,
+    subject: Arc<Subject>,
     clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
@@ -103,7 +103,7 @@ impl Reader {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
             socket,
-            member: member(identity),
+            subject: Arc::clone(&identity.subject),
             clock: Clock::new(identity, &state.config.sync),
             outbox,
             joined: None,
@@ -328,13 +328,13 @@ impl Reader {
         }
         if sockets
             .peers
-            .join(&join.sender, self.member.user, self.socket, &self.outbox)
+            .join(&join.sender, self.subject.user, self.socket, &self.outbox)
             .is_err()
         {
             return refuse(4403, "this peer id belongs to another user; choose a new one");
         }
         self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
-        tracing::info!(socket = self.socket.0, user = %self.member.user, peer = %join.sender, "joined");
+        tracing::info!(socket = self.socket.0, user = %self.subject.user, peer = %join.sender, "joined");
         self.clock.join_deadline = None;
         self.joined = Some(Joined {
             peer: join.sender,

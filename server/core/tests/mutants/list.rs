@@ -124,9 +124,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a stranger is let in",
         breaks: "R5",
-        file: "access.rs",
-        find: "(member.workspace == workspace).then_some(member.role)",
-        replace: "(member.workspace <= workspace || member.workspace > workspace).then_some(member.role)",
+        file: "access/subject.rs",
+        find: "let membership = self.memberships.get(&workspace)?;",
+        replace: "let membership = self.memberships.values().next()?;",
         seed: None,
     },
     Mutant {

@@ -270,7 +270,7 @@ impl World {
         let client = &mut self.clients[socket.client];
         let heard = Message::decode(&data).expect("what automerge wrote");
         socket.watch.heard(&heard, read, &mut client.doc);
-        let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
+        let (peer, subject, extended) = (client.peer.clone(), client.subject(), client.extended);
         let message = SyncMessage::decode(&data, &self.config.limits).expect("a sound message");
         self.story.messages_up += 1;
         if opens {
@@ -278,7 +278,7 @@ impl World {
             self.feed(Input::Open {
                 socket: id,
                 peer,
-                member,
+                subject,
                 extended,
             });
         }

@@ -1,5 +1,6 @@
 //! What a socket says to rooms: each is opened when the socket first names its document.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -133,7 +134,7 @@ impl Reader {
         Command::Open {
             socket: self.socket,
             peer: joined.peer.clone(),
-            member: self.member.clone(),
+            subject: Arc::clone(&self.subject),
             extended: joined.extended,
             outbox: self.outbox.clone(),
             turns: self.share.turns.clone(),
@@ -162,6 +163,6 @@ impl Reader {
             End::Clean(why) | End::Lost(why) => why,
             End::Refused(_, reason) => reason.as_str(),
         };
-        tracing::info!(socket = self.socket.0, user = %self.member.user, clean, why, "left");
+        tracing::info!(socket = self.socket.0, user = %self.subject.user, clean, why, "left");
     }
 }
