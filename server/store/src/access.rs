@@ -53,6 +53,15 @@ pub struct WorkspaceSettings {
     pub new_documents: Visibility,
 }
 
+/// What a change concerns: what was read of these before it is no longer true.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Whose [`Access::memberships`].
+    pub users: Vec<UserId>,
+    /// Which [`Access::document_access`].
+    pub documents: Vec<DocumentId>,
+}
+
 /// Memberships, groups, grants, and the states of documents.
 #[async_trait]
 pub trait Access: Send + Sync + 'static {
@@ -71,18 +80,28 @@ pub trait Access: Send + Sync + 'static {
     /// there. [`Action::ChangeMember`](fieldbook_core::access::Action::ChangeMember) must name a role that is not below what
     /// they were and are to be; with [`Action::Leave`](fieldbook_core::access::Action::Leave) a person removes themselves. A
     /// workspace's last owner stays: [`StoreError::Conflict`].
-    async fn set_member(&self, permit: &Permit, user: UserId, role: Option<WorkspaceRole>) -> Result<(), StoreError>;
+    async fn set_member(
+        &self,
+        permit: &Permit,
+        user: UserId,
+        role: Option<WorkspaceRole>,
+    ) -> Result<Touched, StoreError>;
     /// Changes what the workspace makes of documents ([`Action::ChangeSettings`](fieldbook_core::access::Action)).
-    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<(), StoreError>;
+    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<Touched, StoreError>;
     /// Makes a group, or gives it another name ([`Action::ManageGroups`](fieldbook_core::access::Action)).
     /// [`StoreError::Taken`] if another has it.
     async fn put_group(&self, permit: &Permit, id: GroupId, name: &str) -> Result<(), StoreError>;
     /// Deletes a group, which ends its grants ([`Action::ManageGroups`](fieldbook_core::access::Action)).
-    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<(), StoreError>;
+    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<Touched, StoreError>;
     /// Puts somebody who is in the workspace into a group, or takes them out
     /// ([`Action::ManageGroups`](fieldbook_core::access::Action)).
-    async fn set_group_member(&self, permit: &Permit, id: GroupId, user: UserId, is_in: bool)
-    -> Result<(), StoreError>;
+    async fn set_group_member(
+        &self,
+        permit: &Permit,
+        id: GroupId,
+        user: UserId,
+        is_in: bool,
+    ) -> Result<Touched, StoreError>;
 
     /// Who may do what with a document. `None`: there is none, and never was.
     async fn document_access(&self, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError>;
@@ -90,10 +109,10 @@ pub trait Access: Send + Sync + 'static {
     async fn list_documents(&self, subject: &Subject, state: State) -> Result<Vec<DocumentEntry>, StoreError>;
     /// Grants a role to a person or group of the document's workspace, or (`None`) takes it
     /// ([`Action::Share`](fieldbook_core::access::Action)).
-    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<(), StoreError>;
+    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<Touched, StoreError>;
     /// Changes who sees a document without a grant ([`Action::ChangeVisibility`](fieldbook_core::access::Action)).
-    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<(), StoreError>;
+    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<Touched, StoreError>;
     /// Does what the permit is for: [`Action::Archive`](fieldbook_core::access::Action), `Trash`, `Restore` (into use), or
     /// `Purge`. A purged document has no bytes any more, and takes none. One that is in the state already stays as it is.
-    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<(), StoreError>;
+    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<Touched, StoreError>;
 }

@@ -24,8 +24,7 @@ pub(super) async fn account_of(claims: &ForeignClaims, store: &dyn Store) -> Res
         Some(account) => account,
         None => first_sight(claims, store).await?,
     };
-    let roles = claims.workspaces.iter().map(|(id, (role, _))| (*id, *role));
-    let memberships = store.memberships(account.id, Some(roles.collect())).await?;
+    let memberships = store.memberships(account.id, Some(claims.roles())).await?;
     if memberships.of.len() < claims.workspaces.len() {
         return Err(AuthError::NotCarried("there is no such workspace as one in the token"));
     }

@@ -1,5 +1,6 @@
 //! Who sent a request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::cookie::Cookie;
@@ -7,8 +8,8 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::access::{Bounds, Subject};
-use fieldbook_core::id::UserId;
-use fieldbook_store::{Account, Device, SecretState, SessionId, Store, StoreError};
+use fieldbook_core::id::{UserId, WorkspaceId};
+use fieldbook_store::{Account, Device, SecretState, SessionId, Store, StoreError, WorkspaceRole};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
@@ -32,6 +33,8 @@ pub struct Identity {
     pub name: String,
     /// What they may do, as far as their credential goes.
     pub subject: Arc<Subject>,
+    /// The workspaces that somebody else vouches for in place of the stored memberships.
+    pub vouched: Option<BTreeMap<WorkspaceId, WorkspaceRole>>,
     /// How they showed it.
     pub via: Via,
     /// The browser's session, if it was that.
@@ -114,7 +117,9 @@ async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
     {
         let claims = foreign.read(token).await?;
         let (account, subject) = embedded::account_of(&claims, state.store.as_ref()).await?;
-        return Ok(identity(account, subject, Via::Token, claims.expires_at_ms));
+        let mut identity = identity(account, subject, Via::Token, claims.expires_at_ms);
+        identity.vouched = Some(claims.roles());
+        return Ok(identity);
     }
     let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
     let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
@@ -181,9 +186,25 @@ fn identity(account: Account, subject: Subject, via: Via, expires_at_ms: i64) ->
         user: account.id,
         name: account.name,
         subject: Arc::new(subject),
+        vouched: None,
         via,
         session: None,
         expires_at_ms,
+    }
+}
+
+impl Identity {
+    /// The same person with the same credential, and what they may do now.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn renewed(&self, store: &dyn Store) -> Result<Arc<Subject>, StoreError> {
+        let memberships = store.memberships(self.user, self.vouched.clone()).await?;
+        Ok(Arc::new(Subject {
+            memberships: memberships.of,
+            home: memberships.home,
+            ..Subject::clone(&self.subject)
+        }))
     }
 }
 

@@ -132,7 +132,8 @@ async fn change_state(
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
     let permit = permission::on_document(&identity, action, id, state).await?;
-    state.store.change_state(&permit, now_ms()).await?;
+    let touched = state.store.change_state(&permit, now_ms()).await?;
+    state.sockets.access_changed(touched).await;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -68,6 +68,8 @@ pub enum Command {
         /// It said goodbye, rather than being lost.
         clean: bool,
     },
+    /// Who may do what with the document has changed in the store.
+    AccessChanged,
     /// Many documents are in memory, and nobody may be here: look whether this one can go.
     Look,
 }
@@ -199,6 +201,15 @@ impl Rooms {
 
     fn is_crowded(&self) -> bool {
         self.len() >= self.0.most
+    }
+
+    /// Who may do what with a document has changed in the store: its room, if it is in memory, reads it again.
+    pub async fn access_changed(&self, id: DocumentId) {
+        let mailbox = self.lock().mailboxes.get(&id).cloned();
+        if let Some(mailbox) = mailbox {
+            // One that has just gone reads it when it comes again.
+            let _ = mailbox.send(Box::new(Command::AccessChanged)).await;
+        }
     }
 
     /// Takes a room out of the register, unless somebody has found the way to it in the meantime.

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fieldbook_core::id::{PeerId, SocketId};
+use fieldbook_store::Touched;
 
 use crate::config::Config;
 use crate::room::Rooms;
@@ -61,6 +62,16 @@ impl Sockets {
     #[must_use]
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// Has sockets and rooms read again what a change in the store has touched. Whoever writes who may do what calls this
+    /// after it.
+    pub async fn access_changed(&self, touched: Touched) {
+        for user in touched.users {
+            self.users.memberships_changed(user);
+        }
+        let rooms = touched.documents.into_iter().map(|id| self.rooms.access_changed(id));
+        futures_util::future::join_all(rooms).await;
     }
 
     /// Forgets users who are gone. To be called now and then.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
-use fieldbook_core::access::Subject;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::wire::{self, ClientFrame, Join};
+use tokio::sync::watch;
 
 use super::assembly::Assembly;
 use super::frames::{Connection, Frames};
@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400 * 365);
 /// One socket, from its upgrade to its end.
 pub(super) struct Reader {
     socket: SocketId,
-    subject: Arc<Subject>,
+    identity: Identity,
     clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
@@ -95,7 +95,7 @@ enum End {
 impl Reader {
     pub(super) fn new(
         socket: SocketId,
-        identity: &Identity,
+        identity: Identity,
         share: Arc<Share>,
         outbox: Outbox,
         state: Arc<State>,
@@ -103,8 +103,8 @@ impl Reader {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
             socket,
-            subject: Arc::clone(&identity.subject),
-            clock: Clock::new(identity, &state.config.sync),
+            clock: Clock::new(&identity, &state.config.sync),
+            identity,
             outbox,
             joined: None,
             documents: HashMap::new(),
@@ -122,8 +122,13 @@ impl Reader {
     }
 
     /// Listens until the socket is over, then tells the rooms. What still comes in is the caller's to drop.
-    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>, session: SessionWatch) -> Frames<T> {
-        let end = self.listen(&mut frames, session).await;
+    pub(super) async fn run<T: Connection>(
+        mut self,
+        mut frames: Frames<T>,
+        session: SessionWatch,
+        memberships: watch::Receiver<u64>,
+    ) -> Frames<T> {
+        let end = self.listen(&mut frames, session, memberships).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
@@ -131,13 +136,25 @@ impl Reader {
         frames
     }
 
-    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>, mut session: SessionWatch) -> End {
+    async fn listen<T: Connection>(
+        &mut self,
+        frames: &mut Frames<T>,
+        mut session: SessionWatch,
+        mut memberships: watch::Receiver<u64>,
+    ) -> End {
         let mut watch = self.state.stopping();
         // What is waited for beside the client is set up once and asked only when nothing has come.
         let (stopping, ended) = (watch.wait_for(|stopping| *stopping), session.ended());
         let alarm = tokio::time::sleep_until(self.clock.next());
         tokio::pin!(stopping, ended, alarm);
         loop {
+            // Whoever goes on sending is not spared it.
+            if memberships.has_changed().unwrap_or(false) {
+                memberships.mark_unchanged();
+                if let Err(end) = Box::pin(self.renew()).await {
+                    return end;
+                }
+            }
             let arrived = tokio::select! {
                 biased;
                 arrived = frames.arrive() => arrived,
@@ -146,6 +163,10 @@ impl Reader {
                         return end;
                     }
                     alarm.as_mut().reset(self.clock.next());
+                    continue;
+                }
+                Ok(()) = memberships.changed() => {
+                    memberships.mark_changed();
                     continue;
                 }
                 () = &mut ended => {
@@ -328,13 +349,13 @@ impl Reader {
         }
         if sockets
             .peers
-            .join(&join.sender, self.subject.user, self.socket, &self.outbox)
+            .join(&join.sender, self.identity.user, self.socket, &self.outbox)
             .is_err()
         {
             return refuse(4403, "this peer id belongs to another user; choose a new one");
         }
         self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
-        tracing::info!(socket = self.socket.0, user = %self.subject.user, peer = %join.sender, "joined");
+        tracing::info!(socket = self.socket.0, user = %self.identity.user, peer = %join.sender, "joined");
         self.clock.join_deadline = None;
         self.joined = Some(Joined {
             peer: join.sender,

@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params, params};
 use super::directory::{found, parse_entry, select_entry};
 use super::documents::find_key;
 use super::{numbers, query};
-use crate::{DocumentEntry, StoreError};
+use crate::{DocumentEntry, StoreError, Touched};
 
 pub(super) fn read(connection: &Connection, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError> {
     let sql = "select documents.key, workspaces.id, visibility, default_role, state from documents
@@ -112,11 +112,16 @@ fn array(entries: &[String]) -> String {
     format!("[{}]", entries.join(","))
 }
 
-/// The key of the document that a permit for this is about.
-fn permitted(connection: &Connection, permit: &Permit, action: Action) -> Result<i64, StoreError> {
+/// The key of the document that a permit for this is about, and that alone is touched.
+fn permitted(connection: &Connection, permit: &Permit, action: Action) -> Result<(i64, Touched), StoreError> {
     let id = permit.document().filter(|_| permit.action() == action);
     let id = id.ok_or_else(|| StoreError::Conflict("the permit is for something else".into()))?;
-    find_key(connection, id)?.ok_or_else(|| StoreError::Conflict("there is no such document".into()))
+    let key = find_key(connection, id)?.ok_or_else(|| StoreError::Conflict("there is no such document".into()))?;
+    let touched = Touched {
+        users: Vec::new(),
+        documents: vec![id],
+    };
+    Ok((key, touched))
 }
 
 pub(super) fn set_grant(
@@ -124,8 +129,8 @@ pub(super) fn set_grant(
     permit: &Permit,
     grantee: Grantee,
     role: Option<Role>,
-) -> Result<bool, StoreError> {
-    let key = permitted(connection, permit, Action::Share)?;
+) -> Result<Touched, StoreError> {
+    let (key, touched) = permitted(connection, permit, Action::Share)?;
     let (id, take, give) = match grantee {
         Grantee::User(id) => (
             id.0,
@@ -154,22 +159,24 @@ pub(super) fn set_grant(
             found(given, "person or group in the document's workspace")?;
         }
     }
-    check_owned(connection, key)
+    check_owned(connection, key)?;
+    Ok(touched)
 }
 
 pub(super) fn set_visibility(
     connection: &Connection,
     permit: &Permit,
     visibility: Visibility,
-) -> Result<bool, StoreError> {
-    let key = permitted(connection, permit, Action::ChangeVisibility)?;
+) -> Result<Touched, StoreError> {
+    let (key, touched) = permitted(connection, permit, Action::ChangeVisibility)?;
     let sql = "update documents set visibility = ? where key = ?";
     query::execute(connection, sql, params![numbers::of(visibility), key])?;
-    check_owned(connection, key)
+    check_owned(connection, key)?;
+    Ok(touched)
 }
 
 /// A private document that nobody owns by name could not be shared, deleted or shown to anybody any more.
-fn check_owned(connection: &Connection, key: i64) -> Result<bool, StoreError> {
+fn check_owned(connection: &Connection, key: i64) -> Result<(), StoreError> {
     let sql = "select visibility = 0
              or exists (select 1 from user_grants where document = key and role = 3)
              or exists (select 1 from group_grants where document = key and role = 3)
@@ -179,24 +186,28 @@ fn check_owned(connection: &Connection, key: i64) -> Result<bool, StoreError> {
             "a private document needs an owner by name; grant somebody that role first".into(),
         ));
     }
-    Ok(true)
+    Ok(())
 }
 
-pub(super) fn change_state(connection: &Connection, permit: &Permit, now_ms: i64) -> Result<bool, StoreError> {
+pub(super) fn change_state(connection: &Connection, permit: &Permit, now_ms: i64) -> Result<Touched, StoreError> {
     let action = permit.action();
-    let key = permitted(connection, permit, action)?;
+    let (key, touched) = permitted(connection, permit, action)?;
     let sql = match action {
         Action::Archive => "update documents set archived_at_ms = coalesce(archived_at_ms, ?2) where key = ?1",
         Action::Trash => "update documents set trashed_at_ms = coalesce(trashed_at_ms, ?2) where key = ?1",
         Action::Restore => "update documents set archived_at_ms = null, trashed_at_ms = null where key = ?1 and ?2",
-        Action::Purge => return purge(connection, key, now_ms),
+        Action::Purge => {
+            purge(connection, key, now_ms)?;
+            return Ok(touched);
+        }
         _ => return Err(StoreError::Conflict("the permit is for something else".into())),
     };
-    query::execute(connection, sql, params![key, now_ms])
+    query::execute(connection, sql, params![key, now_ms])?;
+    Ok(touched)
 }
 
 /// Its bytes, its names and whose it was go; its id stays.
-fn purge(connection: &Connection, key: i64, now_ms: i64) -> Result<bool, StoreError> {
+fn purge(connection: &Connection, key: i64, now_ms: i64) -> Result<(), StoreError> {
     let sql = "update documents set purged_at_ms = ?, title = '', kind = null, summarised_up_to = 0
          where key = ? and trashed_at_ms is not null";
     if !query::execute(connection, sql, params![now_ms, key])? {
@@ -212,5 +223,5 @@ fn purge(connection: &Connection, key: i64, now_ms: i64) -> Result<bool, StoreEr
     ] {
         query::execute(connection, sql, [key])?;
     }
-    Ok(true)
+    Ok(())
 }

@@ -8,11 +8,14 @@ use fieldbook_core::access::{
 };
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 use rusqlite::{Connection, Row, params};
+use tokio::sync::oneshot;
 
 use super::accounts::name_key;
 use super::directory::found;
+use super::documents::parse_id;
+use super::error::damaged;
 use super::{SqliteStore, access, numbers, query};
-use crate::{Access, DocumentEntry, Group, Member, Memberships, StoreError, WorkspaceSettings};
+use crate::{Access, DocumentEntry, Group, Member, Memberships, StoreError, Touched, WorkspaceSettings};
 
 #[async_trait]
 impl Access for SqliteStore {
@@ -51,7 +54,12 @@ impl Access for SqliteStore {
         self.readers.read(move |snapshot| groups(snapshot, workspace)).await
     }
 
-    async fn set_member(&self, permit: &Permit, user: UserId, role: Option<WorkspaceRole>) -> Result<(), StoreError> {
+    async fn set_member(
+        &self,
+        permit: &Permit,
+        user: UserId,
+        role: Option<WorkspaceRole>,
+    ) -> Result<Touched, StoreError> {
         let (workspace, most) = match permit.action() {
             Action::ChangeMember(most) => (permitted(permit, permit.action())?, most),
             Action::Leave if user == permit.user() && role.is_none() => {
@@ -59,21 +67,20 @@ impl Access for SqliteStore {
             }
             _ => return Err(not_permitted()),
         };
-        let write = self
-            .writer
-            .write(move |connection| set_member(connection, workspace, most, user, role));
-        write.await.map(|_| ())
+        self.change(move |connection| set_member(connection, workspace, most, user, role))
+            .await
     }
 
-    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<(), StoreError> {
+    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ChangeSettings)?;
-        let write = self.writer.write(move |connection| {
+        let change = self.change(move |connection| {
             let sql = "update workspaces set default_role = ?, new_documents = ? where id = ?";
             let (role, visibility) = (settings.default_role, settings.new_documents);
             let values = params![numbers::of(role), numbers::of(visibility), workspace.0];
-            query::execute(connection, sql, values)
+            found(query::execute(connection, sql, values)?, "workspace")?;
+            everything_in(connection, workspace)
         });
-        found(write.await?, "workspace")
+        change.await
     }
 
     async fn put_group(&self, permit: &Permit, id: GroupId, name: &str) -> Result<(), StoreError> {
@@ -95,14 +102,19 @@ impl Access for SqliteStore {
         found(write.await?, "workspace, or the group is another's")
     }
 
-    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<(), StoreError> {
+    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ManageGroups)?;
-        let write = self.writer.write(move |connection| {
+        let change = self.change(move |connection| {
+            let touched = of_group(connection, id)?;
             // Its members and grants go with it.
             let sql = "delete from groups where id = ? and workspace = (select key from workspaces where id = ?)";
-            query::execute(connection, sql, params![id.0, workspace.0])
+            found(
+                query::execute(connection, sql, params![id.0, workspace.0])?,
+                "group in this workspace",
+            )?;
+            Ok(touched)
         });
-        found(write.await?, "group in this workspace")
+        change.await
     }
 
     async fn set_group_member(
@@ -111,9 +123,9 @@ impl Access for SqliteStore {
         id: GroupId,
         user: UserId,
         is_in: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ManageGroups)?;
-        let write = self.writer.write(move |connection| {
+        let change = self.change(move |connection| {
             let sql = if is_in {
                 "insert into group_members (\"group\", account)
                  select groups.key, accounts.key from groups
@@ -128,9 +140,11 @@ impl Access for SqliteStore {
                      where groups.id = ?1 and workspaces.id = ?3)
                  and account = (select key from accounts where id = ?2)"
             };
-            query::execute(connection, sql, params![id.0, user.0, workspace.0])
+            let changed = query::execute(connection, sql, params![id.0, user.0, workspace.0])?;
+            found(changed || !is_in, "group or person in this workspace")?;
+            Ok(about_user(user))
         });
-        found(write.await? || !is_in, "group or person in this workspace")
+        change.await
     }
 
     async fn document_access(&self, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError> {
@@ -145,29 +159,69 @@ impl Access for SqliteStore {
         read.await
     }
 
-    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<(), StoreError> {
+    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        let write = self
-            .writer
-            .write(move |connection| access::set_grant(connection, &permit, grantee, role));
-        write.await.map(|_| ())
+        self.change(move |connection| access::set_grant(connection, &permit, grantee, role))
+            .await
     }
 
-    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<(), StoreError> {
+    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        let write = self
-            .writer
-            .write(move |connection| access::set_visibility(connection, &permit, visibility));
-        write.await.map(|_| ())
+        self.change(move |connection| access::set_visibility(connection, &permit, visibility))
+            .await
     }
 
-    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<(), StoreError> {
+    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        let write = self
-            .writer
-            .write(move |connection| access::change_state(connection, &permit, now_ms));
-        write.await.map(|_| ())
+        self.change(move |connection| access::change_state(connection, &permit, now_ms))
+            .await
     }
+}
+
+impl SqliteStore {
+    /// A write that says what it touches.
+    async fn change(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<Touched, StoreError> + Send + 'static,
+    ) -> Result<Touched, StoreError> {
+        let (told, touched) = oneshot::channel();
+        let write = self.writer.write(move |connection| {
+            // Whoever asked may have gone.
+            let _ = told.send(job(connection)?);
+            Ok(true)
+        });
+        write.await?;
+        touched.await.map_err(|_| damaged("what a change touches"))
+    }
+}
+
+fn about_user(user: UserId) -> Touched {
+    Touched {
+        users: vec![user],
+        documents: Vec::new(),
+    }
+}
+
+fn everything_in(connection: &Connection, workspace: WorkspaceId) -> Result<Touched, StoreError> {
+    let users = "select accounts.id from accounts join members on members.account = accounts.key
+         join workspaces on workspaces.key = members.workspace where workspaces.id = ?";
+    let documents = "select documents.id from documents
+         join workspaces on workspaces.key = documents.workspace where workspaces.id = ? and purged_at_ms is null";
+    Ok(Touched {
+        users: query::all(connection, users, [workspace.0], |row| Ok(UserId(row.get(0)?)))?,
+        documents: query::all(connection, documents, [workspace.0], parse_id)?,
+    })
+}
+
+fn of_group(connection: &Connection, id: GroupId) -> Result<Touched, StoreError> {
+    let users = "select accounts.id from accounts join group_members on group_members.account = accounts.key
+         join groups on groups.key = group_members.\"group\" where groups.id = ?";
+    let documents = "select documents.id from documents join group_grants on group_grants.document = documents.key
+         join groups on groups.key = group_grants.\"group\" where groups.id = ?";
+    Ok(Touched {
+        users: query::all(connection, users, [id.0], |row| Ok(UserId(row.get(0)?)))?,
+        documents: query::all(connection, documents, [id.0], parse_id)?,
+    })
 }
 
 fn not_permitted() -> StoreError {
@@ -278,7 +332,7 @@ fn set_member(
     most: WorkspaceRole,
     user: UserId,
     role: Option<WorkspaceRole>,
-) -> Result<bool, StoreError> {
+) -> Result<Touched, StoreError> {
     let sql =
         "select workspaces.key, accounts.key from workspaces, accounts where workspaces.id = ? and accounts.id = ?";
     let keys = query::first(connection, sql, params![workspace.0, user.0], |row| {
@@ -292,6 +346,7 @@ fn set_member(
     if before.max(role) > Some(most) {
         return Err(not_permitted());
     }
+    let mut touched = about_user(user);
     match role {
         Some(role) => {
             let sql = "insert into members (workspace, account, role, is_home)
@@ -299,7 +354,7 @@ fn set_member(
                  on conflict (workspace, account) do update set role = excluded.role";
             query::execute(connection, sql, params![keys.0, keys.1, numbers::of(role)])?;
         }
-        None => remove(connection, keys)?,
+        None => touched.documents = remove(connection, keys)?,
     }
     let sql = "select exists (select 1 from members where workspace = ? and role = 3)";
     if before == Some(WorkspaceRole::Owner) && query::number(connection, sql, [keys.0])? == 0 {
@@ -307,12 +362,16 @@ fn set_member(
             "a workspace needs an owner; make somebody else one first".into(),
         ));
     }
-    Ok(true)
+    Ok(touched)
 }
 
-fn remove(connection: &Connection, keys: (i64, i64)) -> Result<(), StoreError> {
+/// Says of which documents grants are gone.
+fn remove(connection: &Connection, keys: (i64, i64)) -> Result<Vec<DocumentId>, StoreError> {
+    let sql = "delete from user_grants
+         where account = ?2 and document in (select key from documents where workspace = ?1)
+         returning (select id from documents where key = document)";
+    let documents = query::all(connection, sql, keys, parse_id)?;
     for sql in [
-        "delete from user_grants where account = ?2 and document in (select key from documents where workspace = ?1)",
         "delete from group_members where account = ?2 and \"group\" in (select key from groups where workspace = ?1)",
         "delete from members where workspace = ?1 and account = ?2",
     ] {
@@ -322,5 +381,5 @@ fn remove(connection: &Connection, keys: (i64, i64)) -> Result<(), StoreError> {
          and workspace = (select min(workspace) from members where account = ?1)
          and not exists (select 1 from members where account = ?1 and is_home = 1)";
     query::execute(connection, sql, [keys.1])?;
-    Ok(())
+    Ok(documents)
 }

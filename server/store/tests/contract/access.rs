@@ -7,7 +7,7 @@ use fieldbook_core::access::{
     WorkspaceRole, authorise,
 };
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
-use fieldbook_store::{Account, Memberships, Store, Workspace, WorkspaceSettings};
+use fieldbook_store::{Account, Memberships, Store, Touched, Workspace, WorkspaceSettings};
 use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, changes, workspace};
@@ -340,4 +340,45 @@ pub(crate) async fn a_credential_that_grants_lists_what_it_grants(store: &impl S
     let mut script = subject(store, &house.ann).await;
     script.bounds.documents = Documents::Only(BTreeMap::from([(one, Role::Viewer)]));
     assert_eq!(listed(&script).await, [one]);
+}
+
+pub(crate) async fn a_change_says_what_it_touches(store: &impl Store) {
+    let house = House::build(store).await;
+    let (id, _other) = (house.document(store, 1).await, house.document(store, 1).await);
+    let bo = join(store, "Bo", &house.workspace, WorkspaceRole::Guest).await;
+    let share = on_document(store, &house.ann, Action::Share, id).await;
+    let about = |users: &[UserId], documents: &[DocumentId]| Touched {
+        users: users.to_vec(),
+        documents: documents.to_vec(),
+    };
+    let granted = store
+        .set_grant(&share, Grantee::User(bo.id), Some(Role::Editor))
+        .await
+        .unwrap();
+    assert_eq!(granted, about(&[], &[id]));
+    let (group, manage) = (GroupId(Uuid::new_v4()), permit(&house.workspace, Action::ManageGroups));
+    store.put_group(&manage, group, "Sales").await.unwrap();
+    let joined = store.set_group_member(&manage, group, bo.id, true).await.unwrap();
+    assert_eq!(joined, about(&[bo.id], &[]));
+    store
+        .set_grant(&share, Grantee::Group(group), Some(Role::Viewer))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.delete_group(&manage, group).await.unwrap(),
+        about(&[bo.id], &[id])
+    );
+    let settings = WorkspaceSettings {
+        default_role: Role::Viewer,
+        new_documents: Visibility::Private,
+    };
+    let changed = store
+        .set_settings(&permit(&house.workspace, Action::ChangeSettings), settings)
+        .await
+        .unwrap();
+    assert_eq!((changed.users.len(), changed.documents.len()), (2, 2));
+    let removed = store.set_member(&regards(&house.workspace), bo.id, None).await.unwrap();
+    assert_eq!(removed, about(&[bo.id], &[id]));
+    let trash = on_document(store, &house.ann, Action::Trash, id).await;
+    assert_eq!(store.change_state(&trash, 1).await.unwrap(), about(&[], &[id]));
 }

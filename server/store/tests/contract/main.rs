@@ -103,6 +103,7 @@ macro_rules! contract {
             access::a_document_is_put_away_thrown_away_and_taken_back,
             access::what_is_purged_is_gone_and_does_not_come_back,
             access::a_credential_that_grants_lists_what_it_grants,
+            access::a_change_says_what_it_touches,
             worlds::the_list_is_what_the_rule_says,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,

@@ -54,6 +54,14 @@ pub struct ForeignClaims {
     pub expires_at_ms: i64,
 }
 
+impl ForeignClaims {
+    /// What they are in each workspace.
+    #[must_use]
+    pub fn roles(&self) -> BTreeMap<WorkspaceId, WorkspaceRole> {
+        self.workspaces.iter().map(|(id, (role, _))| (*id, *role)).collect()
+    }
+}
+
 /// As it stands in the token.
 #[derive(Debug, Deserialize)]
 pub(super) struct Written {
