@@ -130,6 +130,22 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         seed: None,
     },
     Mutant {
+        name: "a document that is shared anew goes by what was",
+        breaks: "R5",
+        file: "room/grants.rs",
+        find: "self.access = Some(access);",
+        replace: "",
+        seed: None,
+    },
+    Mutant {
+        name: "what a document says of somebody is not looked at",
+        breaks: "R5",
+        file: "access/document.rs",
+        find: "if let Some(role) = by_name.or_else(by_groups) {",
+        replace: "if let Some(role) = by_name.or_else(by_groups).filter(|_| false) {",
+        seed: None,
+    },
+    Mutant {
         name: "a viewer's change is let in",
         breaks: "R5",
         file: "sync.rs",
