@@ -32,6 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400 * 365);
 pub(super) struct Reader {
     socket: SocketId,
     identity: Identity,
+    /// Counts changes to what its person is in their workspaces.
+    memberships: watch::Receiver<u64>,
     clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
@@ -99,12 +101,14 @@ impl Reader {
         share: Arc<Share>,
         outbox: Outbox,
         state: Arc<State>,
+        memberships: watch::Receiver<u64>,
     ) -> Self {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
             socket,
             clock: Clock::new(&identity, &state.config.sync),
             identity,
+            memberships,
             outbox,
             joined: None,
             documents: HashMap::new(),
@@ -122,13 +126,8 @@ impl Reader {
     }
 
     /// Listens until the socket is over, then tells the rooms. What still comes in is the caller's to drop.
-    pub(super) async fn run<T: Connection>(
-        mut self,
-        mut frames: Frames<T>,
-        session: SessionWatch,
-        memberships: watch::Receiver<u64>,
-    ) -> Frames<T> {
-        let end = self.listen(&mut frames, session, memberships).await;
+    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>, session: SessionWatch) -> Frames<T> {
+        let end = self.listen(&mut frames, session).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
@@ -136,12 +135,7 @@ impl Reader {
         frames
     }
 
-    async fn listen<T: Connection>(
-        &mut self,
-        frames: &mut Frames<T>,
-        mut session: SessionWatch,
-        mut memberships: watch::Receiver<u64>,
-    ) -> End {
+    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>, mut session: SessionWatch) -> End {
         let mut watch = self.state.stopping();
         // What is waited for beside the client is set up once and asked only when nothing has come.
         let (stopping, ended) = (watch.wait_for(|stopping| *stopping), session.ended());
@@ -149,11 +143,10 @@ impl Reader {
         tokio::pin!(stopping, ended, alarm);
         loop {
             // Whoever goes on sending is not spared it.
-            if memberships.has_changed().unwrap_or(false) {
-                memberships.mark_unchanged();
-                if let Err(end) = Box::pin(self.renew()).await {
-                    return end;
-                }
+            if self.memberships.has_changed().unwrap_or(false)
+                && let Err(end) = Box::pin(self.renew()).await
+            {
+                return end;
             }
             let arrived = tokio::select! {
                 biased;
@@ -165,8 +158,10 @@ impl Reader {
                     alarm.as_mut().reset(self.clock.next());
                     continue;
                 }
-                Ok(()) = memberships.changed() => {
-                    memberships.mark_changed();
+                Ok(()) = self.memberships.changed() => {
+                    if let Err(end) = Box::pin(self.renew()).await {
+                        return end;
+                    }
                     continue;
                 }
                 () = &mut ended => {
@@ -191,7 +186,7 @@ impl Reader {
 
     /// So many bytes have come. They count as they come, the messages that they make whole when these are taken.
     async fn take_what_came<T: Connection>(&mut self, frames: &mut Frames<T>, bytes: usize) -> Result<(), End> {
-        self.hold_back(0, bytes).await;
+        self.hold_back(0, bytes).await?;
         while let Some(message) = frames.next().map_err(|error| protocol_error(&error))? {
             self.take(message).await?;
             if self.parts.waiting().is_none() {
@@ -256,12 +251,12 @@ impl Reader {
                 Err(too_much) => Err(End::Refused(1009, too_much.to_string())),
             },
             Message::Ping(payload) => {
-                self.hold_back(1, 0).await;
+                self.hold_back(1, 0).await?;
                 self.outbox.pong(payload);
                 Ok(())
             }
             Message::Pong(_) => {
-                self.hold_back(1, 0).await;
+                self.hold_back(1, 0).await?;
                 Ok(())
             }
             Message::Nop => Ok(()),
@@ -277,8 +272,9 @@ impl Reader {
         }
     }
 
-    /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
-    async fn hold_back(&mut self, frames: usize, bytes: usize) {
+    /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6). What its person may do may change
+    /// meanwhile.
+    async fn hold_back(&mut self, frames: usize, bytes: usize) -> Result<(), End> {
         let now = Instant::now();
         let own = match (frames, bytes) {
             (0, bytes) => self.bytes.take(bytes, now),
@@ -287,12 +283,20 @@ impl Reader {
         };
         let wait = own.max(self.share.take(frames, bytes, now));
         if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+            let over = tokio::time::sleep(wait);
+            tokio::pin!(over);
+            loop {
+                tokio::select! {
+                    () = &mut over => break,
+                    Ok(()) = self.memberships.changed() => Box::pin(self.renew()).await?,
+                }
+            }
             if let Some(since) = &mut self.unfinished_since {
                 // That was not the client's doing.
                 *since += wait;
             }
         }
+        Ok(())
     }
 
     /// `parts`: how many WebSocket frames it came in.
@@ -303,7 +307,7 @@ impl Reader {
         }
         let frame = wire::decode(&bytes).map_err(|error| End::Refused(1007, error.to_string()))?;
         let echo = matches!((&frame, &self.joined), (ClientFrame::Ephemeral(e), Some(j)) if e.sender != j.peer);
-        self.hold_back(parts - usize::from(echo), 0).await;
+        self.hold_back(parts - usize::from(echo), 0).await?;
         match (frame, self.joined.is_some()) {
             (ClientFrame::Join(join), _) => self.join(join),
             (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),

@@ -2,7 +2,7 @@
 
 use fieldbook_core::access::{Action, Grantee, Permit, Resource, Role, Subject, Visibility, WorkspaceRole, authorise};
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
-use fieldbook_harness::{Peer, TestUser};
+use fieldbook_harness::{Peer, TestUser, Value};
 use fieldbook_store::{Touched, WorkspaceSettings};
 use serde_json::json;
 
@@ -21,7 +21,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let server = TestServer::start().await;
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut fieldbook::config::Config)) -> Self {
+        let server = TestServer::start_with(change).await;
         let owner = server.set_up("Ann").await;
         let member = server.join(&owner.invite("editor").await, "Ben").await;
         let session = member.get("/api/session").await.json();
@@ -121,6 +125,26 @@ async fn a_removed_member_is_out_and_begins_anew_when_they_come_back() {
     becomes(&mut scene.ben, "editor").await;
     let document = scene.document.clone();
     scene.ann.sees(&document, "unheard").await;
+}
+
+#[tokio::test]
+async fn whoever_is_held_back_for_sending_too_fast_hears_of_it_all_the_same() {
+    let mut scene = Scene::with(|config| config.limits.frames_per_second = 2).await;
+    for id in 0..100 {
+        scene
+            .ben
+            .send_frame(&Value::frame("fb").with("kind", "ping").with("id", id))
+            .await;
+    }
+    let store = std::sync::Arc::clone(&scene.server.server.state().store);
+    let regards = scene.as_owner(Action::ChangeMember(WorkspaceRole::Owner));
+    let touched = store.set_member(&regards, scene.ben_id, None).await.unwrap();
+    scene.tell(touched).await;
+    let document = scene.document.clone();
+    scene
+        .ben
+        .until("doc-unavailable", |ben| ben.replica(&document).unavailable)
+        .await;
 }
 
 #[tokio::test]
