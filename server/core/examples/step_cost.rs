@@ -4,13 +4,14 @@
 
 #![allow(clippy::disallowed_types, reason = "real documents make the changes")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use automerge::transaction::Transactable;
 use automerge::{AutoCommit, ChangeHash, ObjType, ROOT};
 use bytes::Bytes;
-use fieldbook_core::access::{Member, Role};
+use fieldbook_core::access::{DocumentAccess, Role, State, Subject, Visibility, WorkspaceRole};
 use fieldbook_core::id::{DocumentId, PeerId, SocketId, UserId, WorkspaceId};
 use fieldbook_core::limits::{Compaction, Limits, Timing};
 use fieldbook_core::message::SyncMessage;
@@ -100,7 +101,13 @@ fn room(tail: Vec<Bytes>) -> Room {
         },
     };
     let loaded = Loaded {
-        workspace: WorkspaceId(uuid::Uuid::nil()),
+        access: DocumentAccess {
+            workspace: WorkspaceId(uuid::Uuid::nil()),
+            visibility: Visibility::Workspace,
+            default_role: Role::Editor,
+            grants: BTreeMap::new(),
+            state: State::InUse,
+        },
         archive: None,
         summarised_up_to: tail.len() as u64,
         tail,
@@ -111,19 +118,15 @@ fn room(tail: Vec<Bytes>) -> Room {
 }
 
 fn open(room: &mut Room, socket: SocketId) {
-    let member = Member {
-        user: UserId(uuid::Uuid::nil()),
-        name: "somebody".into(),
-        workspace: WorkspaceId(uuid::Uuid::nil()),
-        role: Role::Editor,
-    };
+    let (user, workspace) = (UserId(uuid::Uuid::nil()), WorkspaceId(uuid::Uuid::nil()));
+    let subject = Arc::new(Subject::of(user, "somebody", workspace, WorkspaceRole::Member));
     let peer = PeerId::new(&format!("peer-{}", socket.0)).expect("a name");
     feed(
         room,
         Input::Open {
             socket,
             peer,
-            member,
+            subject,
             extended: false,
             receipt: Arc::default(),
         },

@@ -140,6 +140,10 @@ uuid_id!(
     /// A region or a team: what documents belong to.
     WorkspaceId
 );
+uuid_id!(
+    /// Some people of one workspace.
+    GroupId
+);
 
 /// One WebSocket connection on this node; never reused while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

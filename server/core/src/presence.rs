@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::access::Member;
+use crate::access::Subject;
 use crate::id::{DocumentId, PeerId, SocketId};
 use crate::wire::{self, Frame, PersonView};
 
@@ -30,7 +30,7 @@ pub struct Roster {
 impl Roster {
     /// A device opens the document. One of the same name that was lost, or is being replaced, becomes this one. It may be
     /// the older of two sockets that is welcomed last, so the person stays until both are gone.
-    pub fn join(&mut self, socket: SocketId, peer: &PeerId, member: &Member) {
+    pub fn join(&mut self, socket: SocketId, peer: &PeerId, subject: &Subject) {
         let before = self.people.remove(peer).map(|person| *person);
         let (data, mut sockets) = before.map_or_else(Default::default, |person| (person.data, person.sockets));
         self.gone.remove(peer);
@@ -41,8 +41,8 @@ impl Roster {
         self.people.insert(
             peer.clone(),
             Box::new(Person {
-                user: member.user.to_string(),
-                name: Arc::clone(&member.name),
+                user: subject.user.to_string(),
+                name: Arc::clone(&subject.name),
                 sockets,
                 data_changed: data.is_some(),
                 data,
@@ -191,17 +191,12 @@ fn view<'a>(peer: &'a PeerId, person: &'a Person, with_data: bool) -> PersonView
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Role;
+    use crate::access::WorkspaceRole;
     use crate::id::{UserId, WorkspaceId};
 
-    fn member(name: &str) -> Member {
+    fn subject(name: &str) -> Subject {
         let id = uuid::Uuid::from_u128(u128::from(name.as_bytes()[0]));
-        Member {
-            user: UserId(id),
-            name: name.into(),
-            workspace: WorkspaceId(id),
-            role: Role::Editor,
-        }
+        Subject::of(UserId(id), name, WorkspaceId(id), WorkspaceRole::Member)
     }
 
     fn document() -> DocumentId {
@@ -218,7 +213,7 @@ mod tests {
             let mut roster = Roster::default();
             let peers: Vec<_> = names.iter().map(|name| PeerId::new(name).unwrap()).collect();
             for (index, peer) in peers.iter().enumerate() {
-                roster.join(SocketId(index as u64), peer, &member(peer.as_str()));
+                roster.join(SocketId(index as u64), peer, &subject(peer.as_str()));
             }
             let mut scene = Self { roster, peers };
             scene.tick();
@@ -257,7 +252,7 @@ mod tests {
         scene.roster.leave(SocketId(0), &ann, Some(10_000));
         assert!(scene.tick()[0].1.contains("reconnecting"));
         assert_eq!(scene.roster.expire(9_999), Some(10_000));
-        scene.roster.join(SocketId(7), &ann, &member("ann"));
+        scene.roster.join(SocketId(7), &ann, &subject("ann"));
         assert_eq!(scene.roster.expire(10_000), None);
         assert!(scene.tick().iter().all(|(_, text)| !text.contains("reconnecting")));
         scene.roster.leave(SocketId(0), &ann, None);

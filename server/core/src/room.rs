@@ -19,10 +19,10 @@ use std::sync::Arc;
 use automerge::ChangeHash;
 use bytes::Bytes;
 
-use crate::access::{Member, Role};
+use crate::access::{Action, Creation, DocumentAccess, Resource, Role, Subject, authorise};
 use crate::change::Change;
 use crate::history::{ArchiveMeta, History};
-use crate::id::{DocumentId, PeerId, SocketId, UserId, WorkspaceId};
+use crate::id::{DocumentId, PeerId, SocketId};
 use crate::limits::{Compaction, Limits, Timing};
 use crate::orphans::Orphans;
 use crate::presence::Roster;
@@ -49,8 +49,8 @@ pub struct RoomConfig {
 /// What the store has of a document when its room begins.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Whose it is.
-    pub workspace: WorkspaceId,
+    /// Who may do what with it.
+    pub access: DocumentAccess,
     /// Its archive.
     pub archive: Option<ArchiveMeta>,
     /// The changes after it.
@@ -107,8 +107,10 @@ struct StockPeer {
 pub struct Room {
     id: DocumentId,
     config: Arc<RoomConfig>,
-    workspace: Option<WorkspaceId>,
-    creator: Option<UserId>,
+    /// Who may do what; `None`: there is no such document.
+    access: Option<DocumentAccess>,
+    /// If it was made here.
+    creation: Option<Creation>,
     history: History,
     orphans: Orphans,
     /// The heads that sessions may acknowledge, and their position.
@@ -143,8 +145,8 @@ impl Room {
     /// [`Damaged`]: what was stored does not read back.
     pub fn new(id: DocumentId, config: Arc<RoomConfig>, loaded: Option<Loaded>, now_ms: u64) -> Result<Self, Damaged> {
         let summarised = loaded.as_ref().map_or(0, |loaded| loaded.summarised_up_to);
-        let (workspace, history) = match loaded {
-            Some(loaded) => (Some(loaded.workspace), restore(loaded)?),
+        let (access, history) = match loaded {
+            Some(loaded) => (Some(loaded.access.clone()), restore(loaded)?),
             None => (None, History::default()),
         };
         let is_behind = summarised < history.stored();
@@ -152,8 +154,8 @@ impl Room {
         Ok(Self {
             id,
             config,
-            workspace,
-            creator: None,
+            access,
+            creation: None,
             history,
             orphans: Orphans::default(),
             durable: None,
@@ -189,11 +191,11 @@ impl Room {
             Input::Open {
                 socket,
                 peer,
-                member,
+                subject,
                 extended,
                 receipt,
             } => {
-                let session = Session::new(peer, Some(member), extended, receipt);
+                let session = Session::new(peer, Some(subject), extended, receipt);
                 self.open(now_ms, socket, session);
             }
             Input::Sync {
@@ -203,7 +205,8 @@ impl Room {
             } => self.receive(now_ms, socket, request, message),
             Input::Ephemeral { socket, message } => self.relay_ephemeral(socket, message),
             Input::Presence { socket, data } => self.update_presence(now_ms, socket, data),
-            Input::Member { socket, member } => self.grant(now_ms, socket, member),
+            Input::Subject { socket, subject } => self.becomes(now_ms, socket, subject),
+            Input::Access(access) => self.regulate(now_ms, access),
             Input::Left { socket, clean } => self.leave(now_ms, socket, clean),
             Input::Stored { up_to } => self.stored(now_ms, up_to),
             Input::StoreFailed { conflict } => self.store_failed(now_ms, conflict),
@@ -292,8 +295,19 @@ impl Room {
     }
 
     /// What somebody may do with the document as it is. `None`: there is none, or it is none of their business.
-    fn role_of(&self, member: Option<&Member>) -> Option<Role> {
-        crate::access::role_on(member?, self.workspace?)
+    fn role_of(&self, subject: Option<&Subject>) -> Option<Role> {
+        self.role_under(self.access.as_ref()?, subject?)
+    }
+
+    fn role_under(&self, access: &DocumentAccess, subject: &Subject) -> Option<Role> {
+        let permit = authorise(subject, Action::Read, &Resource::Document(self.id, access));
+        permit.ok()?.role()
+    }
+
+    /// What somebody may do with the document that they are bringing. `None`: they may bring none.
+    fn role_of_maker(&self, subject: Option<&Subject>) -> Option<Role> {
+        let subject = subject?;
+        self.role_under(&Creation::at_home(subject).ok()?.access(), subject)
     }
 }
 

@@ -24,7 +24,9 @@ use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT};
 
 use super::*;
+use crate::access::{Grantee, State, Visibility, WorkspaceRole};
 use crate::history::{Placed, RetainedFrom, extend_index};
+use crate::id::{UserId, WorkspaceId};
 use crate::message::SyncMessage;
 use crate::receipt::Receipt;
 use crate::wire::{self, ClientFrame, Ephemeral, Frame};
@@ -173,17 +175,11 @@ impl Scene {
     fn opens_as(&mut self, name: &str, role: Role, workspace: u128, extended: bool) -> SocketId {
         self.sockets += 1;
         let socket = SocketId(self.sockets);
-        let member = Member {
-            user: UserId(uuid::Uuid::from_u128(100 + u128::from(name.as_bytes()[0]))),
-            name: name.into(),
-            workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
-            role,
-        };
         let receipt = Arc::clone(self.receipts.entry(socket).or_default());
         self.step(Input::Open {
             socket,
             peer: PeerId::new(name).unwrap(),
-            member,
+            subject: subject(name, role, workspace),
             extended,
             receipt,
         });
@@ -281,9 +277,29 @@ fn read(frame: Frame) -> Said {
     }
 }
 
+/// A member of a workspace, with a credential that is good for this role on documents.
+fn subject(name: &str, role: Role, workspace: u128) -> Arc<Subject> {
+    let user = UserId(uuid::Uuid::from_u128(100 + u128::from(name.as_bytes()[0])));
+    let workspace = WorkspaceId(uuid::Uuid::from_u128(workspace));
+    let mut subject = Subject::of(user, name, workspace, WorkspaceRole::Member);
+    subject.bounds.role = role;
+    Arc::new(subject)
+}
+
+/// Of a document of the home workspace, with which its members do what their credentials are good for.
+fn access() -> DocumentAccess {
+    DocumentAccess {
+        workspace: WorkspaceId(uuid::Uuid::from_u128(HOME)),
+        visibility: Visibility::Workspace,
+        default_role: Role::Owner,
+        grants: BTreeMap::new(),
+        state: State::InUse,
+    }
+}
+
 fn loaded(changes: &[Bytes]) -> Loaded {
     Loaded {
-        workspace: WorkspaceId(uuid::Uuid::from_u128(HOME)),
+        access: access(),
         archive: None,
         tail: changes.to_vec(),
         summarised_up_to: changes.len() as u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use automerge::ChangeHash;
 
-use crate::access::{Member, Role};
+use crate::access::{Role, Subject};
 use crate::history::History;
 use crate::id::PeerId;
 use crate::message::{Reply, SyncMessage, flags};
@@ -122,10 +122,10 @@ pub struct Session {
     /// The client's name.
     pub peer: PeerId,
     /// Whose it is; `None`: somebody who may be nowhere (any more).
-    pub member: Option<Member>,
+    pub subject: Option<Arc<Subject>>,
     /// Gets `fb` frames.
     pub extended: bool,
-    /// What the person may do; `None` as long as there is no document, or no access.
+    /// What the person may do with the document as it is; `None` as long as there is none, or no access.
     pub role: Option<Role>,
     /// A change was refused: nothing more is taken (S9).
     pub refused: bool,
@@ -164,10 +164,10 @@ const RESET_COUNT_MS: u64 = 60_000;
 impl Session {
     /// A session before its first message.
     #[must_use]
-    pub fn new(peer: PeerId, member: Option<Member>, extended: bool, receipt: Arc<Receipt>) -> Self {
+    pub fn new(peer: PeerId, subject: Option<Arc<Subject>>, extended: bool, receipt: Arc<Receipt>) -> Self {
         Self {
             peer,
-            member,
+            subject,
             extended,
             role: None,
             refused: false,

@@ -1,7 +1,7 @@
 //! People, their sessions, and the list of documents.
 
 use async_trait::async_trait;
-use fieldbook_core::access::Role;
+use fieldbook_core::access::{State, Visibility, WorkspaceRole};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
 use crate::{SessionId, StoreError};
@@ -15,7 +15,16 @@ pub struct Workspace {
     pub name: String,
 }
 
-/// A person and their place.
+/// What somebody is in a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Where.
+    pub workspace: Workspace,
+    /// What they are there.
+    pub role: WorkspaceRole,
+}
+
+/// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its id.
@@ -24,10 +33,8 @@ pub struct Account {
     pub name: String,
     /// Argon2id PHC string; `None` for people who only have tokens.
     pub password_hash: Option<String>,
-    /// Where they belong.
-    pub workspace: Workspace,
-    /// What they may do there.
-    pub role: Role,
+    /// Their home, among their workspaces; `None`: they are in none.
+    pub home: Option<Place>,
 }
 
 /// A browser's session. Only the SHA-256 of its secret is stored.
@@ -52,8 +59,8 @@ pub struct Invitation {
     pub secret_hash: [u8; 32],
     /// Into which workspace.
     pub workspace: Workspace,
-    /// With which role.
-    pub role: Role,
+    /// As what.
+    pub role: WorkspaceRole,
     /// Milliseconds since 1970.
     pub expires_at_ms: i64,
 }
@@ -75,11 +82,17 @@ pub struct DocumentEntry {
     pub created_at_ms: i64,
     /// When its last change was stored; milliseconds since 1970.
     pub changed_at_ms: i64,
-    /// When it was put away; `None` while it is in use.
+    /// Who sees it without a grant.
+    pub visibility: Visibility,
+    /// Where it is in its life.
+    pub state: State,
+    /// When it was put away, if it was; milliseconds since 1970.
     pub archived_at_ms: Option<i64>,
+    /// When it was thrown away, if it was; milliseconds since 1970.
+    pub trashed_at_ms: Option<i64>,
 }
 
-/// Accounts, sessions, invitations, and the list of documents. What names a workspace, account or document that does
+/// Accounts, sessions, invitations, and what the list says of documents. What names a workspace, account or document that does
 /// not exist in order to change it is a [`StoreError::Conflict`].
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
@@ -88,6 +101,8 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The first workspace; `None` before the first start. One is made by [`Directory::create_workspace`].
     async fn first_workspace(&self) -> Result<Option<Workspace>, StoreError>;
+    /// Finds a workspace.
+    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
     /// Makes a workspace.
     async fn create_workspace(&self, workspace: Workspace) -> Result<(), StoreError>;
     /// Gives a workspace another name.
@@ -95,7 +110,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// How many accounts can sign in with a password. 0: set-up is not done yet.
     async fn count_sign_in_accounts(&self) -> Result<u64, StoreError>;
-    /// Makes an account. [`StoreError::Taken`] if the name is.
+    /// Makes an account, and its place at home. [`StoreError::Taken`] if the name is.
     async fn create_account(&self, account: Account) -> Result<(), StoreError>;
     /// Finds by name, without regard to case.
     async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError>;
@@ -114,17 +129,13 @@ pub trait Directory: Send + Sync + 'static {
     /// An invitation that is still good.
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError>;
     /// Uses an invitation up and makes the account, in one transaction. `false`: it was no longer good.
-    /// [`StoreError::Taken`] if the name is, [`StoreError::Conflict`] if the account's workspace or role are not the
+    /// [`StoreError::Taken`] if the name is, [`StoreError::Conflict`] if the account's home is not the
     /// invitation's (it stays good in both cases).
     async fn accept_invitation(&self, secret_hash: [u8; 32], account: Account, now_ms: i64)
     -> Result<bool, StoreError>;
 
-    /// A workspace's documents, the last changed first.
-    async fn list_documents(&self, workspace: WorkspaceId, archived: bool) -> Result<Vec<DocumentEntry>, StoreError>;
     /// One row of the list.
     async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError>;
-    /// Puts a document away, or (`None`) back.
-    async fn set_archived(&self, id: DocumentId, archived_at_ms: Option<i64>) -> Result<(), StoreError>;
     /// Updates what the list says of a document: the copy of its title (`None`: unchanged) and when it last changed, as
     /// of its change at `up_to`. What is known of a later one stays.
     async fn set_summary(

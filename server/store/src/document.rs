@@ -8,8 +8,9 @@
 use async_trait::async_trait;
 use automerge::ChangeHash;
 use bytes::Bytes;
+use fieldbook_core::access::{Creation, DocumentAccess};
 use fieldbook_core::history::{ArchiveMeta, Placed};
-use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
+use fieldbook_core::id::DocumentId;
 
 use crate::StoreError;
 
@@ -27,10 +28,8 @@ pub struct Archive {
 /// Whose a document is and what the list says of it, said when its first change is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDocument {
-    /// The workspace it belongs to.
-    pub workspace: WorkspaceId,
-    /// Who made it.
-    pub creator: UserId,
+    /// Whose it is, and who makes it: they own it.
+    pub creation: Creation,
     /// `account_plan`, `collateral_note`, `meeting_agenda`, or `None` for what a stock client made.
     pub kind: Option<String>,
     /// Copy of the title in the document.
@@ -42,8 +41,8 @@ pub struct NewDocument {
 /// What a room needs to begin; the archive's bytes are not read.
 #[derive(Debug, Clone)]
 pub struct StoredDocument {
-    /// Whose it is.
-    pub workspace: WorkspaceId,
+    /// Who may do what with it.
+    pub access: DocumentAccess,
     /// The archive, if there has been a compaction.
     pub archive: Option<ArchiveMeta>,
     /// The changes after the archive, in order; the first is at `archive.position + 1` (or 1).
@@ -64,7 +63,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// transaction if it does not exist yet. The same changes at the same positions again are a success (and what goes
     /// beyond them is appended), as long as these positions are at hand as rows. A [`StoreError::Conflict`], of which
     /// nothing takes effect, are: other changes at these positions, a gap before `first_position`, a document that does
-    /// not exist without `new`, and a workspace or creator in `new` that do not exist.
+    /// not exist without `new`, one that was purged, and a workspace or creator in `new` that do not exist.
     async fn append(
         &self,
         id: DocumentId,

@@ -14,7 +14,9 @@ pub struct TestUser {
 }
 
 impl TestUser {
-    pub(crate) fn new(name: &str, token: &str, address: SocketAddr) -> Self {
+    /// Somebody who has this token already.
+    #[must_use]
+    pub fn new(name: &str, token: &str, address: SocketAddr) -> Self {
         Self {
             name: name.into(),
             token: token.into(),

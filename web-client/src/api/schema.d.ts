@@ -46,7 +46,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the workspace's documents, the last changed first. */
+        /** Lists the documents that whoever asks may read, the last changed first. */
         get: operations["listDocuments"];
         put?: never;
         /** Makes a document with its kind's outline. */
@@ -83,7 +83,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Puts a document away. It can still be read and written; it is just not in the list of those in use. */
+        /** Puts a document away. It can be read, and not written; it is not in the list of those in use. */
         post: operations["archiveDocument"];
         delete?: never;
         options?: never;
@@ -117,7 +117,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a link. Only owners may. */
+        /** Makes a link into the workspace that is home to whoever asks. Its admins and owners may. */
         post: operations["invite"];
         delete?: never;
         options?: never;
@@ -372,17 +372,18 @@ export interface components {
             type: string;
         };
         /**
-         * @description What a person may do in a workspace: a viewer reads, an editor also writes, an owner also invites.
+         * @description What a person may do with what their workspace shares, in one word: a viewer reads, an editor also writes, an owner also
+         *     invites.
          * @enum {string}
          */
-        Role: "owner" | "editor" | "viewer";
+        Role: "viewer" | "editor" | "owner";
         /** @description Who is signed in, and where. */
         Session: {
             role: components["schemas"]["Role"];
             /** @description What this server's store is called in the sync protocol. */
             storageId: string;
             user: components["schemas"]["User"];
-            workspace: components["schemas"]["Workspace"];
+            workspace?: components["schemas"]["Workspace"] | null;
         };
         /** @description A name and its password. */
         SignIn: {
@@ -725,7 +726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Viewers make no documents; requests come from a page of this server */
+            /** @description Guests make no documents; requests come from a page of this server */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -829,7 +830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such document in this workspace */
+            /** @description There is no such document for whoever asks */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -895,7 +896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Viewers put nothing away; requests come from a page of this server */
+            /** @description Who does not write it does not put it away; requests come from a page of this server */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -904,7 +905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such document in this workspace */
+            /** @description There is no such document for whoever asks */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -970,7 +971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Viewers take nothing back; requests come from a page of this server */
+            /** @description Who does not write it does not take it back; requests come from a page of this server */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -979,7 +980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such document in this workspace */
+            /** @description There is no such document for whoever asks */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1057,7 +1058,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Only owners invite, from a page of this server */
+            /** @description Only who looks after the workspace invites, nobody to more than they are, from a page of this server */
             403: {
                 headers: {
                     [name: string]: unknown;

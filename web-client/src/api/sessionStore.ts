@@ -76,7 +76,11 @@ function recall(): SessionState {
 function isSession(value: unknown): value is Session {
   if (typeof value !== "object" || value === null) return false;
   const { user, workspace, storageId } = value as Partial<Session>;
-  return typeof user?.id === "string" && typeof workspace?.name === "string" && typeof storageId === "string";
+  return (
+    typeof user?.id === "string" &&
+    (workspace == null || typeof workspace.name === "string") &&
+    typeof storageId === "string"
+  );
 }
 
 function subscribe(listener: () => void): () => void {

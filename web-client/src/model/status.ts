@@ -1,6 +1,11 @@
 export type Connection = "connecting" | "online" | "offline";
 
-export type Role = "owner" | "editor" | "viewer";
+export type Role = "owner" | "editor" | "commenter" | "viewer";
+
+/** May somebody with this role change what a document says? */
+export function mayWrite(role: Role): boolean {
+  return role === "owner" || role === "editor";
+}
 
 /** All that the one status line depends on. */
 export interface StatusFacts {
@@ -35,7 +40,7 @@ export function deriveStatus(facts: StatusFacts): Status {
     return alert("This device can’t keep your changes. Free some space, or copy your words.");
   }
   if (facts.refused) return alert("The server refused a change");
-  if (facts.role === "viewer") return readOnly(connection);
+  if (!mayWrite(facts.role)) return readOnly(connection);
   if (!facts.storeOk && connection === "online") {
     return alert(join("The server can’t save right now", waiting > 0 ? waitingText(waiting) : null));
   }

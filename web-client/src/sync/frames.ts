@@ -67,7 +67,7 @@ function readKeys(value: unknown): string[] {
 }
 
 function isRole(value: unknown): value is Role {
-  return value === "owner" || value === "editor" || value === "viewer";
+  return value === "owner" || value === "editor" || value === "commenter" || value === "viewer";
 }
 
 function text(value: unknown): string {

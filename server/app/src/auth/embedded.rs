@@ -1,7 +1,10 @@
 //! People whom another application vouches for: their accounts here.
 
-use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, ExternalId, Role, Store, StoreError, Workspace};
+use std::collections::BTreeMap;
+
+use fieldbook_core::access::{Bounds, Documents, Subject};
+use fieldbook_core::id::UserId;
+use fieldbook_store::{Account, ExternalId, Store, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::AuthError;
@@ -10,46 +13,43 @@ use super::foreign::ForeignClaims;
 /// So that a name and what tells it from another one are a name together.
 const MOST_NAME_CHARACTERS: usize = 50;
 
-/// The account of whom the claims name, made at first sight, and what they may do in its workspace: the issuer says.
-pub(super) async fn account_of(claims: &ForeignClaims, store: &dyn Store) -> Result<(Account, Role), AuthError> {
-    // What cannot be kept to is refused: to take a token and forget its bounds would let it do more than it says.
-    if claims.documents.is_some() {
+/// The account of whom the claims name, made at first sight, and what they may do: the issuer says.
+pub(super) async fn account_of(claims: &ForeignClaims, store: &dyn Store) -> Result<(Account, Subject), AuthError> {
+    if claims.workspaces.is_empty() && claims.documents.as_ref().is_none_or(BTreeMap::is_empty) {
         return Err(AuthError::NotCarried(
-            "this server cannot yet keep a token to single documents; leave the claim documents out",
+            "the token is good for nothing; let the claim workspaces name a workspace, or documents a document",
         ));
     }
-    let [(workspace, role)] = claims.workspaces.as_slice() else {
-        return Err(AuthError::NotCarried(
-            "a person belongs to one workspace of this server; let the claim workspaces name exactly one",
-        ));
-    };
     let account = match store.external_account(&claims.id).await? {
         Some(account) => account,
-        None => first_sight(claims, *workspace, *role, store).await?,
+        None => first_sight(claims, store).await?,
     };
-    if account.workspace.id != *workspace {
-        return Err(AuthError::NotCarried(
-            "this person belongs to another workspace of this server than the one in the token",
-        ));
+    let memberships = store.memberships(account.id, Some(claims.roles())).await?;
+    if memberships.of.len() < claims.workspaces.len() {
+        return Err(AuthError::NotCarried("there is no such workspace as one in the token"));
     }
-    Ok((account, *role))
+    let bounds = Bounds {
+        workspaces: Some(claims.workspaces.iter().map(|(id, (_, most))| (*id, *most)).collect()),
+        documents: claims.documents.clone().map_or(Documents::Any, Documents::Granted),
+        ..Bounds::default()
+    };
+    let subject = Subject {
+        user: account.id,
+        name: account.name.as_str().into(),
+        memberships: memberships.of,
+        home: memberships.home,
+        bounds,
+    };
+    Ok((account, subject))
 }
 
-async fn first_sight(
-    claims: &ForeignClaims,
-    workspace: WorkspaceId,
-    role: Role,
-    store: &dyn Store,
-) -> Result<Account, AuthError> {
+/// They are in no workspace of this server by themselves, but while their tokens say so.
+async fn first_sight(claims: &ForeignClaims, store: &dyn Store) -> Result<Account, AuthError> {
     let account = |name: String| Account {
         id: UserId(uuid::Uuid::new_v4()),
         name,
         password_hash: None,
-        workspace: Workspace {
-            id: workspace,
-            name: String::new(),
-        },
-        role,
+        home: None,
     };
     let made = match store
         .create_external_account(&claims.id, account(claims.name.clone()))
@@ -62,10 +62,7 @@ async fn first_sight(
         }
         made => made,
     };
-    made.map_err(|error| match error {
-        StoreError::Conflict(_) => AuthError::NotCarried("there is no such workspace as the one in the token"),
-        other => other.into(),
-    })
+    Ok(made?)
 }
 
 /// The name with something after it that is the same whenever it is made, and another for each person.

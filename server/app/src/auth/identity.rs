@@ -1,16 +1,20 @@
 //! Who sent a request.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use actix_web::cookie::Cookie;
 use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
+use fieldbook_core::access::{Bounds, Subject};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Device, Role, SecretState, SessionId, StoreError};
+use fieldbook_store::{Account, Device, SecretState, SessionId, Store, StoreError, WorkspaceRole};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
 use super::session::{COOKIE, SessionCookie};
-use super::{RoleName, embedded, now_ms};
+use super::{embedded, now_ms};
 use crate::http::ApiError;
 use crate::startup::State;
 
@@ -27,10 +31,10 @@ pub struct Identity {
     pub user: UserId,
     /// As the store knows them.
     pub name: String,
-    /// Where they belong.
-    pub workspace: WorkspaceId,
-    /// What they may do there, as far as this token goes.
-    pub role: Role,
+    /// What they may do, as far as their credential goes.
+    pub subject: Arc<Subject>,
+    /// The workspaces that somebody else vouches for in place of the stored memberships.
+    pub vouched: Option<BTreeMap<WorkspaceId, WorkspaceRole>>,
     /// How they showed it.
     pub via: Via,
     /// The browser's session, if it was that.
@@ -112,15 +116,18 @@ async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
         .filter(|foreign| foreign.claims_to_be(token))
     {
         let claims = foreign.read(token).await?;
-        let (account, role) = embedded::account_of(&claims, state.store.as_ref()).await?;
-        return Ok(identity(account, role, Via::Token, claims.expires_at_ms));
+        let (account, subject) = embedded::account_of(&claims, state.store.as_ref()).await?;
+        let mut identity = identity(account, subject, Via::Token, claims.expires_at_ms);
+        identity.vouched = Some(claims.roles());
+        return Ok(identity);
     }
     let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
     let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
     let account = state.store.account(user).await?.ok_or(AuthError::InvalidToken)?;
-    let role = account.role.min(claims.role.into());
+    let mut subject = subject_of(&account, state.store.as_ref()).await?;
+    subject.bounds.role = claims.role.into();
     let expires_at_ms = i64::try_from(claims.exp.saturating_mul(1000)).unwrap_or(i64::MAX);
-    Ok(identity(account, role, Via::Token, expires_at_ms))
+    Ok(identity(account, subject, Via::Token, expires_at_ms))
 }
 
 async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
@@ -139,8 +146,8 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         // Whoever asks is no worse off.
         tracing::debug!(%error, "when a session was last seen could not be noted");
     }
-    let role = account.role;
-    let mut identity = identity(account, role, Via::Cookie, session.expires_at_ms);
+    let subject = subject_of(&account, state.store.as_ref()).await?;
+    let mut identity = identity(account, subject, Via::Cookie, session.expires_at_ms);
     identity.session = Some(device.id);
     Ok(identity)
 }
@@ -174,12 +181,12 @@ async fn keep_to(
     Ok(())
 }
 
-fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {
+fn identity(account: Account, subject: Subject, via: Via, expires_at_ms: i64) -> Identity {
     Identity {
         user: account.id,
         name: account.name,
-        workspace: account.workspace.id,
-        role,
+        subject: Arc::new(subject),
+        vouched: None,
         via,
         session: None,
         expires_at_ms,
@@ -187,11 +194,33 @@ fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Ident
 }
 
 impl Identity {
-    /// The role as it is written.
-    #[must_use]
-    pub fn role_name(&self) -> RoleName {
-        self.role.into()
+    /// The same person with the same credential, and what they may do now.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn renewed(&self, store: &dyn Store) -> Result<Arc<Subject>, StoreError> {
+        let memberships = store.memberships(self.user, self.vouched.clone()).await?;
+        Ok(Arc::new(Subject {
+            memberships: memberships.of,
+            home: memberships.home,
+            ..Subject::clone(&self.subject)
+        }))
     }
+}
+
+/// Somebody with all that they may do here.
+///
+/// # Errors
+/// What the store says.
+pub async fn subject_of(account: &Account, store: &dyn Store) -> Result<Subject, StoreError> {
+    let memberships = store.memberships(account.id, None).await?;
+    Ok(Subject {
+        user: account.id,
+        name: account.name.as_str().into(),
+        memberships: memberships.of,
+        home: memberships.home,
+        bounds: Bounds::default(),
+    })
 }
 
 fn session_cookie(request: &RequestHead) -> Option<String> {

@@ -11,12 +11,12 @@ mod secret;
 mod session;
 mod token;
 
-pub use foreign::{DocumentRole, ForeignClaims, ForeignError, ForeignTokens};
-pub use identity::{AuthError, Identity, Via, identify};
+pub use foreign::{ForeignClaims, ForeignError, ForeignTokens};
+pub use identity::{AuthError, Identity, Via, identify, subject_of};
 pub use name::{NameError, check_name};
 pub use origin::{HostRefused, check_origin, client_address, own_origin};
 pub use password::{PasswordError, Passwords};
-pub use role::RoleName;
+pub use role::{DocumentRole, RoleName};
 pub use secret::{Secret, fresh_bytes};
 pub use session::{COOKIE, SessionCookie};
 pub use token::{Claims, TokenError, TokenKey};

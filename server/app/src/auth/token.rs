@@ -7,7 +7,7 @@ use fieldbook_store::{Directory, Role, StoreError};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::role::RoleName;
+use super::role::DocumentRole;
 use super::secret::fresh_bytes;
 
 /// Issuer and audience: a token for something else that shares the key by mistake is not taken.
@@ -20,8 +20,8 @@ pub struct Claims {
     pub sub: String,
     /// The user's name when the token was made.
     pub name: String,
-    /// The most that the token may do; the user's own role bounds it too.
-    pub role: RoleName,
+    /// The most that the token may do with a document; what the user may do bounds it too.
+    pub role: DocumentRole,
     /// Who made it: `fieldbook`.
     pub iss: String,
     /// For whom: `fieldbook`.
@@ -129,7 +129,7 @@ mod tests {
         let claims = key.read(&token).unwrap();
         assert_eq!(
             (claims.sub, claims.name, claims.role),
-            (user().to_string(), "Ann".into(), RoleName::Editor)
+            (user().to_string(), "Ann".into(), DocumentRole::Editor)
         );
     }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::auth::RoleName;
+use crate::auth::DocumentRole;
 use crate::config::{Config, Flag, Sources};
 
 /// It did not work out; why stands on standard error.
@@ -85,11 +85,10 @@ struct Token {
     /// Whose token. Who does not exist is made, without a password
     #[arg(long, value_name = "NAME")]
     user: String,
-    /// The most that the token may do. A user keeps their own role: a token never allows more than that. A new user
-    /// gets this role [default: editor for a new user, otherwise the user's own]
-    #[arg(long, value_enum)]
-    role: Option<RoleName>,
-    /// The workspace of a new user; it is made if it is not there [default: the first workspace]
+    /// The most that the token may do with a document. What its user may do bounds it too
+    #[arg(long, value_enum, default_value = "owner")]
+    role: DocumentRole,
+    /// The workspace of a new user, who becomes a member; it is made if it is not there [default: the first workspace]
     #[arg(long, value_name = "NAME")]
     workspace: Option<String>,
     /// How long it is good: a number and s, m, h or d

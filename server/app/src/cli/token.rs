@@ -2,11 +2,11 @@
 
 use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
-use fieldbook_store::{Account, Directory, Role, StoreError, Workspace};
+use fieldbook_store::{Account, Directory, Place, StoreError, Workspace, WorkspaceRole};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, Token, no_data};
-use crate::auth::{RoleName, TokenKey, check_name, now_ms};
+use crate::auth::{TokenKey, check_name, now_ms};
 use crate::config::Config;
 use crate::startup::{first_workspace, open_store};
 
@@ -21,16 +21,9 @@ pub(super) async fn token(config: &Config, arguments: &Token) -> Result<(), Fail
     }
     let store = open_store(&config.server.data, SqliteOptions::default()).await?;
     let account = account(&store, &name, arguments).await?;
-    let role = arguments
-        .role
-        .map_or(account.role, |asked| account.role.min(asked.into()));
-    if arguments.role.is_some_and(|asked| Role::from(asked) > account.role) {
-        let own = format!("{:?}", RoleName::from(account.role)).to_lowercase();
-        eprintln!("{name} has the role of {own}; the token does not allow more than that");
-    }
     let key = TokenKey::from_store(&store).await?;
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
-    let token = key.issue(account.id, &account.name, role, now_s, arguments.ttl)?;
+    let token = key.issue(account.id, &account.name, arguments.role.into(), now_s, arguments.ttl)?;
     store.close().await;
     println!("{token}");
     Ok(())
@@ -67,8 +60,10 @@ async fn account(store: &SqliteStore, name: &str, arguments: &Token) -> Result<A
         id: UserId(uuid::Uuid::new_v4()),
         name: name.to_owned(),
         password_hash: None,
-        workspace: workspace(store, arguments.workspace.as_deref()).await?,
-        role: arguments.role.unwrap_or(RoleName::Editor).into(),
+        home: Some(Place {
+            workspace: workspace(store, arguments.workspace.as_deref()).await?,
+            role: WorkspaceRole::Member,
+        }),
     };
     match store.create_account(account.clone()).await {
         Ok(()) => Ok(account),
@@ -85,10 +80,11 @@ async fn account(store: &SqliteStore, name: &str, arguments: &Token) -> Result<A
 }
 
 fn check_workspace(account: Account, arguments: &Token) -> Result<Account, Failure> {
+    let home = account.home.as_ref().map_or("", |home| home.workspace.name.as_str());
     match &arguments.workspace {
-        Some(asked) if asked.to_lowercase() != account.workspace.name.to_lowercase() => Err(Failure::Failed(format!(
-            "{} belongs to the workspace {}; a token does not move anybody to another",
-            account.name, account.workspace.name
+        Some(asked) if asked.to_lowercase() != home.to_lowercase() => Err(Failure::Failed(format!(
+            "{} belongs to the workspace {home}; a token does not move anybody to another",
+            account.name
         ))),
         _ => Ok(account),
     }

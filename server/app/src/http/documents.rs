@@ -2,17 +2,18 @@
 
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_core::access::{Action, Creation, Permit, State};
 use fieldbook_core::id::DocumentId;
 use fieldbook_core::template::{self, Kind};
-use fieldbook_store::{DocumentEntry, Role};
+use fieldbook_store::DocumentEntry;
 
 use super::model::{Document, DocumentFilter, DocumentKind, DocumentList, NewDocument};
 use super::readers::Object;
-use super::{ApiError, Problem};
-use crate::auth::{Identity, fresh_bytes, identify, now_ms};
-use crate::startup::State;
+use super::{ApiError, Problem, permission};
+use crate::auth::{fresh_bytes, identify, now_ms};
+use crate::startup;
 
-/// Lists the workspace's documents, the last changed first.
+/// Lists the documents that whoever asks may read, the last changed first.
 #[utoipa::path(get, path = "/api/documents", operation_id = "listDocuments", tag = "documents",
     params(DocumentFilter), responses(
     (status = 200, description = "The list", body = DocumentList),
@@ -20,11 +21,12 @@ use crate::startup::State;
 ))]
 pub(super) async fn list(
     request: HttpRequest,
-    state: Data<State>,
+    state: Data<startup::State>,
     filter: Query<DocumentFilter>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let entries = state.store.list_documents(identity.workspace, filter.archived).await?;
+    let shelf = if filter.archived { State::Archived } else { State::InUse };
+    let entries = state.store.list_documents(&identity.subject, shelf).await?;
     let documents = entries.into_iter().map(Document::from).collect();
     Ok(HttpResponse::Ok().json(DocumentList { documents }))
 }
@@ -35,19 +37,19 @@ pub(super) async fn list(
     (status = 201, description = "The document", body = Document,
         headers(("Location" = String, description = "Its address in this API"))),
     (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Viewers make no documents; requests come from a page of this server",
+    (status = 403, description = "Guests make no documents; requests come from a page of this server",
         body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The kind or the title is not allowed",
         body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
     request: HttpRequest,
-    state: Data<State>,
+    state: Data<startup::State>,
     body: Json<Object<NewDocument>>,
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
     let identity = identify(request.head(), &state).await?;
-    require_writer(&identity)?;
+    let creation = Creation::at_home(&identity.subject).map_err(|_| permission::not_in_workspace())?;
     let title = check_title(&body.title)?;
     let id = DocumentId::from_bytes(*uuid::Uuid::new_v4().as_bytes())
         .map_err(|error| ApiError::Unexpected(error.to_string()))?;
@@ -56,14 +58,13 @@ pub(super) async fn create(
     let changes = template::build(kind, &title, fresh_bytes(), now_ms / 1000)
         .map_err(|error| ApiError::Unexpected(error.to_string()))?;
     let new = fieldbook_store::NewDocument {
-        workspace: identity.workspace,
-        creator: identity.user,
+        creation,
         kind: Some(kind.as_str().to_owned()),
         title,
         created_at_ms: now_ms,
     };
     state.store.append(id, Some(new), 1, changes).await?;
-    let document = Document::from(find(id, &identity, &state).await?);
+    let document = Document::from(entry(id, &state).await?);
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/api/documents/{id}")))
         .json(document))
@@ -74,31 +75,35 @@ pub(super) async fn create(
     params(("id" = String, Path, description = "The document's id")), responses(
     (status = 200, description = "The document", body = Document),
     (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such document in this workspace",
+    (status = 404, description = "There is no such document for whoever asks",
         body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn show(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn show(
+    request: HttpRequest,
+    state: Data<startup::State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let entry = find(parse(&id)?, &identity, &state).await?;
-    Ok(HttpResponse::Ok().json(Document::from(entry)))
+    let permit = permission::on_document(&identity, Action::Read, &id, &state).await?;
+    Ok(HttpResponse::Ok().json(Document::from(entry_of(&permit, &state).await?)))
 }
 
-/// Puts a document away. It can still be read and written; it is just not in the list of those in use.
+/// Puts a document away. It can be read, and not written; it is not in the list of those in use.
 #[utoipa::path(post, path = "/api/documents/{id}/archive", operation_id = "archiveDocument", tag = "documents",
     params(("id" = String, Path, description = "The document's id")), responses(
     (status = 204, description = "It is put away"),
     (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Viewers put nothing away; requests come from a page of this server",
+    (status = 403, description = "Who does not write it does not put it away; requests come from a page of this server",
         body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such document in this workspace",
+    (status = 404, description = "There is no such document for whoever asks",
         body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn archive(
     request: HttpRequest,
-    state: Data<State>,
+    state: Data<startup::State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    set_archived(&request, &state, &id, Some(now_ms())).await
+    change_state(&request, Action::Archive, &id, &state).await
 }
 
 /// Takes a document back into use.
@@ -106,59 +111,43 @@ pub(super) async fn archive(
     params(("id" = String, Path, description = "The document's id")), responses(
     (status = 204, description = "It is in use again"),
     (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Viewers take nothing back; requests come from a page of this server",
+    (status = 403, description = "Who does not write it does not take it back; requests come from a page of this server",
         body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such document in this workspace",
+    (status = 404, description = "There is no such document for whoever asks",
         body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn restore(
     request: HttpRequest,
-    state: Data<State>,
+    state: Data<startup::State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    set_archived(&request, &state, &id, None).await
+    change_state(&request, Action::Restore, &id, &state).await
 }
 
-async fn set_archived(
+async fn change_state(
     request: &HttpRequest,
-    state: &State,
+    action: Action,
     id: &str,
-    archived_at_ms: Option<i64>,
+    state: &startup::State,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
-    let entry = find(parse(id)?, &identity, state).await?;
-    require_writer(&identity)?;
-    // What is put away already stays put away since then.
-    if entry.archived_at_ms.is_some() != archived_at_ms.is_some() {
-        state.store.set_archived(entry.id, archived_at_ms).await?;
-    }
+    let permit = permission::on_document(&identity, action, id, state).await?;
+    let touched = state.store.change_state(&permit, now_ms()).await?;
+    state.sockets.access_changed(touched).await;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A document of another workspace does not exist for the asker.
-async fn find(id: DocumentId, identity: &Identity, state: &State) -> Result<DocumentEntry, ApiError> {
-    let entry = state.store.document(id).await?;
-    entry
-        .filter(|entry| entry.workspace == identity.workspace)
-        .ok_or_else(unknown)
+async fn entry_of(permit: &Permit, state: &startup::State) -> Result<DocumentEntry, ApiError> {
+    let id = permit.document().ok_or_else(gone)?;
+    entry(id, state).await
 }
 
-fn parse(id: &str) -> Result<DocumentId, ApiError> {
-    id.parse().map_err(|_| unknown())
+async fn entry(id: DocumentId, state: &startup::State) -> Result<DocumentEntry, ApiError> {
+    state.store.document(id).await?.ok_or_else(gone)
 }
 
-fn unknown() -> ApiError {
-    ApiError::NotFound("there is no such document in this workspace".to_owned())
-}
-
-fn require_writer(identity: &Identity) -> Result<(), ApiError> {
-    if identity.role >= Role::Editor {
-        Ok(())
-    } else {
-        Err(ApiError::Forbidden(
-            "a viewer reads; ask an owner of the workspace for the role of an editor".to_owned(),
-        ))
-    }
+fn gone() -> ApiError {
+    ApiError::NotFound("the document is gone".to_owned())
 }
 
 fn check_title(title: &str) -> Result<String, ApiError> {

@@ -2,13 +2,16 @@
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_core::access::Action;
 use fieldbook_core::id::UserId;
-use fieldbook_store::{Account, Role, StoreError};
+use fieldbook_store::{Account, Place, StoreError, WorkspaceRole};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::readers::Object;
-use super::{ApiError, Problem, password, session};
-use crate::auth::{AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin};
+use super::{ApiError, Problem, password, permission, session};
+use crate::auth::{
+    AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin, subject_of,
+};
 use crate::startup::State;
 
 const DAY_MS: i64 = 86_400_000;
@@ -56,12 +59,15 @@ pub(super) async fn accept(
     state
         .rate
         .sign_in_address(client_address(request.head(), &state.config.server))?;
-    let mut account = Account {
+    let workspace = invitation.workspace.id;
+    let account = Account {
         id: UserId(uuid::Uuid::new_v4()),
         name: new.name,
         password_hash: Some(state.passwords.hash(new.password).await?),
-        workspace: invitation.workspace,
-        role: invitation.role,
+        home: Some(Place {
+            workspace: invitation.workspace,
+            role: invitation.role,
+        }),
     };
     let accepted = state.store.accept_invitation(hash, account.clone(), now_ms()).await;
     match accepted {
@@ -76,21 +82,21 @@ pub(super) async fn accept(
         Err(error) => return Err(error.into()),
     }
     if let Some(name) = new.workspace_name.filter(|_| hash == state.setup_hash) {
-        state.store.rename_workspace(account.workspace.id, &name).await?;
-        account.workspace.name = name;
+        state.store.rename_workspace(workspace, &name).await?;
     }
     let mut response = HttpResponse::Created();
     response.cookie(session::begin(&account, &request, &state).await?);
-    let role = account.role.into();
-    Ok(session::answer(response, &account, role, &state))
+    let subject = subject_of(&account, state.store.as_ref()).await?;
+    session::answer(response, &subject, &state).await
 }
 
-/// Makes a link. Only owners may.
+/// Makes a link into the workspace that is home to whoever asks. Its admins and owners may.
 #[utoipa::path(post, path = "/api/invitations", operation_id = "invite", tag = "invitations",
     request_body = NewInvitation, responses(
     (status = 201, description = "The link; it is shown this once", body = InvitationLink),
     (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Only owners invite, from a page of this server",
+    (status = 403, description = "Only who looks after the workspace invites, nobody to more than they are, from a page of this \
+     server",
         body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
@@ -100,24 +106,20 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
     let identity = identify(request.head(), &state).await?;
-    if identity.role != Role::Owner {
-        return Err(ApiError::Forbidden(
-            "only an owner of the workspace invites people".to_owned(),
-        ));
-    }
+    let role = WorkspaceRole::from(body.role);
+    let permit = permission::at_home(&identity, Action::Invite(role))?;
     let own = own_origin(request.head(), &state.config.server).map_err(AuthError::HostRefused)?;
-    let account = state
-        .store
-        .account(identity.user)
-        .await?
-        .ok_or(AuthError::InvalidSession)?;
+    let workspace = match permit.workspace() {
+        Some(id) => state.store.workspace(id).await?,
+        None => None,
+    };
     let secret = Secret::fresh();
     let now_ms = now_ms();
     let expires_at_ms = now_ms + i64::from(state.config.auth.invitation_days) * DAY_MS;
     let invitation = fieldbook_store::Invitation {
         secret_hash: secret.hash(),
-        workspace: account.workspace,
-        role: body.role.into(),
+        workspace: workspace.ok_or(AuthError::InvalidSession)?,
+        role,
         expires_at_ms,
     };
     state.store.create_invitation(invitation, now_ms).await?;

@@ -10,6 +10,7 @@ mod invitations;
 mod model;
 mod openapi;
 mod password;
+mod permission;
 mod rate;
 mod readers;
 mod session;

@@ -1,7 +1,8 @@
 //! What the API sends and takes. Times are milliseconds since 1970. A key that a body should not have is refused: it is
 //! misspelt, or meant for another version.
 
-use fieldbook_store::{Account, DocumentEntry};
+use fieldbook_core::access::Subject;
+use fieldbook_store::DocumentEntry;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,7 +14,8 @@ use crate::auth::RoleName;
 pub(super) struct Session {
     user: User,
     role: RoleName,
-    workspace: Workspace,
+    /// Their home among their workspaces; null if they are in none.
+    workspace: Option<Workspace>,
     /// What this server's store is called in the sync protocol.
     storage_id: String,
 }
@@ -33,18 +35,17 @@ struct Workspace {
 }
 
 impl Session {
-    pub(super) fn new(account: &Account, role: RoleName, storage_id: &str) -> Self {
-        let workspace = &account.workspace;
+    pub(super) fn new(subject: &Subject, home: Option<fieldbook_store::Workspace>, storage_id: &str) -> Self {
         Self {
             user: User {
-                id: account.id.to_string(),
-                name: account.name.clone(),
+                id: subject.user.to_string(),
+                name: subject.name.to_string(),
             },
-            role,
-            workspace: Workspace {
-                id: workspace.id.to_string(),
-                name: workspace.name.clone(),
-            },
+            role: RoleName::at_home(subject),
+            workspace: home.map(|home| Workspace {
+                id: home.id.to_string(),
+                name: home.name,
+            }),
             storage_id: storage_id.to_owned(),
         }
     }

@@ -4,14 +4,13 @@ use actix_web::cookie::Cookie;
 use actix_web::http::header;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_core::access::Subject;
 use fieldbook_store::{Account, SecretState, SessionId, SignInSession};
 
 use super::model::{Session, SignIn};
 use super::readers::Object;
 use super::{ApiError, Problem};
-use crate::auth::{
-    COOKIE, Identity, RoleName, SessionCookie, check_origin, client_address, identify, now_ms, own_origin,
-};
+use crate::auth::{COOKIE, SessionCookie, check_origin, client_address, identify, now_ms, own_origin, subject_of};
 use crate::startup::State;
 
 const DAY_MS: i64 = 86_400_000;
@@ -27,12 +26,11 @@ const MOST_PASSWORD_CHARACTERS: usize = 200;
 ))]
 pub(super) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let account = account_of(&identity, &state).await?;
     let mut response = HttpResponse::Ok();
     if let Some(cookie) = rotate(&request, &state).await? {
         response.cookie(cookie);
     }
-    Ok(answer(response, &account, identity.role_name(), &state))
+    answer(response, &identity.subject, &state).await
 }
 
 /// Another secret for the session that a request came with, if it is time for that. The old one stays good until the
@@ -90,8 +88,8 @@ pub(super) async fn create(
     };
     let mut response = HttpResponse::Ok();
     response.cookie(begin(&account, &request, &state).await?);
-    let role = account.role.into();
-    Ok(answer(response, &account, role, &state))
+    let subject = subject_of(&account, state.store.as_ref()).await?;
+    answer(response, &subject, &state).await
 }
 
 /// Signs out.
@@ -154,18 +152,16 @@ fn user_agent(request: &HttpRequest) -> String {
 }
 
 /// The answer that says who is signed in.
-pub(super) fn answer(
+pub(super) async fn answer(
     mut response: actix_web::HttpResponseBuilder,
-    account: &Account,
-    role: RoleName,
+    subject: &Subject,
     state: &State,
-) -> HttpResponse {
-    response.json(Session::new(account, role, state.storage_id.as_str()))
-}
-
-async fn account_of(identity: &Identity, state: &State) -> Result<Account, ApiError> {
-    let account = state.store.account(identity.user).await?;
-    account.ok_or_else(|| ApiError::Unauthenticated("this account is gone".to_owned()))
+) -> Result<HttpResponse, ApiError> {
+    let home = match subject.home {
+        Some(home) => state.store.workspace(home).await?,
+        None => None,
+    };
+    Ok(response.json(Session::new(subject, home, state.storage_id.as_str())))
 }
 
 fn is_secure(request: &HttpRequest, state: &State) -> Result<bool, ApiError> {

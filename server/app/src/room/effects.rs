@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use bytes::Bytes;
-use fieldbook_core::id::{DocumentId, SocketId, UserId, WorkspaceId};
+use fieldbook_core::access::Creation;
+use fieldbook_core::id::{DocumentId, SocketId};
 use fieldbook_core::room::{CompactionPlan, Effect, Input};
 use fieldbook_store::{NewDocument, StoreError};
 use fieldbook_worker::{Job, Outcome};
@@ -132,11 +133,10 @@ impl World {
         });
     }
 
-    async fn append(self, new: Option<(WorkspaceId, UserId)>, first_position: u64, changes: Vec<Bytes>) -> Input {
+    async fn append(self, new: Option<Creation>, first_position: u64, changes: Vec<Bytes>) -> Input {
         let up_to = first_position + changes.len() as u64 - 1;
-        let new = new.map(|(workspace, creator)| NewDocument {
-            workspace,
-            creator,
+        let new = new.map(|creation| NewDocument {
+            creation,
             kind: None,
             title: String::new(),
             created_at_ms: now_ms(),

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use fieldbook_core::room::Input;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Command;
 
 /// The way to a room. What a socket says waits for a place while the room has too much to do: that is the back-pressure.
-/// Who comes or leaves needs no place: there are as many of them as sockets.
+/// Who comes or leaves, and what they may do, needs no place: there are as many of them as sockets.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     letters: mpsc::UnboundedSender<Letter>,
@@ -48,8 +49,10 @@ impl Mailbox {
     /// `false`: the room is gone.
     pub async fn send(&self, command: Command) -> bool {
         let place = match &command {
-            Command::Input { .. } => Arc::clone(&self.places).acquire_owned().await.ok(),
-            Command::Open { .. } | Command::Left { .. } | Command::Look => None,
+            Command::Input { input, .. } if !matches!(input, Input::Subject { .. }) => {
+                Arc::clone(&self.places).acquire_owned().await.ok()
+            }
+            _ => None,
         };
         self.put(command, place)
     }
@@ -71,7 +74,7 @@ impl Mailbox {
 }
 
 impl Inbox {
-    /// The next command; of a room that is full, the next that says who comes. `None`: nobody has a way to the room.
+    /// The next command; of a room that is full, the next that says who comes, or what they may do. `None`: nobody has a way to the room.
     /// Nothing is lost if the answer is not waited for.
     pub(super) async fn hear(&mut self, full: bool) -> Option<Box<Command>> {
         loop {
@@ -114,10 +117,14 @@ impl Inbox {
         self.letters.sender_strong_count() == 1 && self.letters.is_empty() && self.parked.is_empty()
     }
 
-    /// Of what is parked, the last one, if it is somebody who comes.
+    /// Of what is parked, the last one, if it is about who is here and what they may do.
     fn newcomer(&mut self) -> Option<Box<Command>> {
-        let comes = |letter: &mut Letter| matches!(*letter.command, Command::Open { .. });
-        self.parked.pop_back_if(comes).map(|letter| letter.command)
+        let is_heard = |letter: &mut Letter| match &*letter.command {
+            Command::Open { .. } | Command::AccessChanged => true,
+            Command::Input { input, .. } => matches!(input, Input::Subject { .. }),
+            Command::Left { .. } | Command::Look => false,
+        };
+        self.parked.pop_back_if(is_heard).map(|letter| letter.command)
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fieldbook_core::access::Member;
+use fieldbook_core::access::Subject;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, RoomConfig};
@@ -46,7 +46,7 @@ pub enum Command {
         /// Its client.
         peer: PeerId,
         /// Its person.
-        member: Member,
+        subject: Arc<Subject>,
         /// Does it take `fb` frames?
         extended: bool,
         /// Where its frames go.
@@ -74,6 +74,8 @@ pub enum Command {
         /// It said goodbye, rather than being lost.
         clean: bool,
     },
+    /// Who may do what with the document has changed in the store.
+    AccessChanged,
     /// Many documents are in memory, and nobody may be here: look whether this one can go.
     Look,
 }
@@ -202,6 +204,15 @@ impl Rooms {
 
     fn is_crowded(&self) -> bool {
         self.len() >= self.0.most
+    }
+
+    /// Who may do what with a document has changed in the store: its room, if it is in memory, reads it again.
+    pub async fn access_changed(&self, id: DocumentId) {
+        let mailbox = self.lock().mailboxes.get(&id).cloned();
+        if let Some(mailbox) = mailbox {
+            // One that has just gone reads it when it comes again.
+            mailbox.send(Command::AccessChanged).await;
+        }
     }
 
     /// Takes a room out of the register, unless somebody has found the way to it in the meantime.

@@ -78,7 +78,7 @@ impl Task {
             Err(error) => return self.refuse_all(&error).await,
         };
         let loaded = stored.map(|stored| Loaded {
-            workspace: stored.workspace,
+            access: stored.access,
             archive: stored.archive,
             tail: stored.tail,
             summarised_up_to: stored.summarised_up_to,
@@ -215,11 +215,12 @@ impl Task {
                     (input, turn)
                 }
                 Command::Left { socket, clean } => (Input::Left { socket, clean }, None),
+                Command::AccessChanged => return self.read_access(room).await,
                 Command::Look => return (room, false),
                 Command::Open {
                     socket,
                     peer,
-                    member,
+                    subject,
                     extended,
                     outbox,
                     turns,
@@ -230,7 +231,7 @@ impl Task {
                     let input = Input::Open {
                         socket,
                         peer,
-                        member,
+                        subject,
                         extended,
                         receipt,
                     };
@@ -261,6 +262,20 @@ impl Task {
             self.turns.remove(&socket);
         }
         (room, reload)
+    }
+
+    /// The room waits for it: of two changes, the later one is to stay. If it cannot be read, nobody stays on the strength of
+    /// what was true before; the document is loaded again.
+    async fn read_access(&mut self, room: Box<Room>) -> (Box<Room>, bool) {
+        match self.rooms.0.store.document_access(self.id).await {
+            Ok(Some(access)) => (self.step(room, Input::Access(access), None).await, false),
+            Ok(None) => (room, false),
+            Err(error) => {
+                tracing::error!(document = %self.id, %error, "who may do what with a document cannot be read");
+                let input = Input::StoreFailed { conflict: true };
+                (self.step(room, input, None).await, true)
+            }
+        }
     }
 
     /// What is asked of the world goes on with the turn, and so does what is put off; it is over with the last of its work.

@@ -16,10 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fieldbook_core::access::Member;
 use fieldbook_core::id::{PeerId, SocketId};
+use fieldbook_store::Touched;
 
-use crate::auth::Identity;
 use crate::config::Config;
 use crate::room::Rooms;
 
@@ -65,6 +64,16 @@ impl Sockets {
         &self.rooms
     }
 
+    /// Has sockets and rooms read again what a change in the store has touched. Whoever writes who may do what calls this
+    /// after it.
+    pub async fn access_changed(&self, touched: Touched) {
+        for user in touched.users {
+            self.users.memberships_changed(user);
+        }
+        let rooms = touched.documents.into_iter().map(|id| self.rooms.access_changed(id));
+        futures_util::future::join_all(rooms).await;
+    }
+
     /// Forgets users who are gone. To be called now and then.
     pub fn sweep(&self) {
         self.users.sweep();
@@ -72,14 +81,5 @@ impl Sockets {
 
     fn next_id(&self) -> SocketId {
         SocketId(self.next_id.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-fn member(identity: &Identity) -> Member {
-    Member {
-        user: identity.user,
-        name: identity.name.as_str().into(),
-        workspace: identity.workspace,
-        role: identity.role,
     }
 }

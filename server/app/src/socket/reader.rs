@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use actix_ws::{CloseCode, Message};
 use bytes::Bytes;
-use fieldbook_core::access::Member;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::receipt::Receipt;
 use fieldbook_core::wire::{self, ClientFrame, Join};
+use tokio::sync::watch;
 
 use super::assembly::Assembly;
 use super::frames::{Connection, Frames};
 use super::memory::Charge;
 use super::sessions::SessionWatch;
 use super::users::{OpenDocument, Share};
-use super::{Outbox, member, rate::Rate};
+use super::{Outbox, rate::Rate};
 use crate::auth::{Identity, now_ms};
 use crate::config::Sync;
 use crate::room::Mailbox;
@@ -32,7 +32,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400 * 365);
 /// One socket, from its upgrade to its end.
 pub(super) struct Reader {
     socket: SocketId,
-    member: Member,
+    identity: Identity,
+    /// Counts changes to what its person is in their workspaces.
+    memberships: watch::Receiver<u64>,
     clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
@@ -103,16 +105,18 @@ enum End {
 impl Reader {
     pub(super) fn new(
         socket: SocketId,
-        identity: &Identity,
+        identity: Identity,
         share: Arc<Share>,
         outbox: Outbox,
         state: Arc<State>,
+        memberships: watch::Receiver<u64>,
     ) -> Self {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
             socket,
-            member: member(identity),
-            clock: Clock::new(identity, &state.config.sync),
+            clock: Clock::new(&identity, &state.config.sync),
+            identity,
+            memberships,
             outbox,
             joined: None,
             documents: HashMap::new(),
@@ -146,6 +150,12 @@ impl Reader {
         let alarm = tokio::time::sleep_until(self.clock.next());
         tokio::pin!(stopping, ended, alarm);
         loop {
+            // Whoever goes on sending is not spared it.
+            if self.memberships.has_changed().unwrap_or(false)
+                && let Err(end) = Box::pin(self.renew()).await
+            {
+                return end;
+            }
             let arrived = tokio::select! {
                 biased;
                 arrived = frames.arrive() => arrived,
@@ -154,6 +164,12 @@ impl Reader {
                         return end;
                     }
                     alarm.as_mut().reset(self.clock.next());
+                    continue;
+                }
+                Ok(()) = self.memberships.changed() => {
+                    if let Err(end) = Box::pin(self.renew()).await {
+                        return end;
+                    }
                     continue;
                 }
                 () = &mut ended => {
@@ -178,7 +194,7 @@ impl Reader {
 
     /// So many bytes have come. They count as they come, the messages that they make whole when these are taken.
     async fn take_what_came<T: Connection>(&mut self, frames: &mut Frames<T>, bytes: usize) -> Result<(), End> {
-        self.hold_back(0, bytes).await;
+        self.hold_back(0, bytes).await?;
         while let Some(message) = frames.next().map_err(|error| protocol_error(&error))? {
             self.take(message).await?;
             if self.parts.waiting().is_none() {
@@ -243,12 +259,12 @@ impl Reader {
                 Err(too_much) => Err(End::Refused(1009, too_much.to_string())),
             },
             Message::Ping(payload) => {
-                self.hold_back(1, 0).await;
+                self.hold_back(1, 0).await?;
                 self.outbox.pong(payload);
                 Ok(())
             }
             Message::Pong(_) => {
-                self.hold_back(1, 0).await;
+                self.hold_back(1, 0).await?;
                 Ok(())
             }
             Message::Nop => Ok(()),
@@ -264,8 +280,9 @@ impl Reader {
         }
     }
 
-    /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6).
-    async fn hold_back(&mut self, frames: usize, bytes: usize) {
+    /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6). What its person may do may change
+    /// meanwhile.
+    async fn hold_back(&mut self, frames: usize, bytes: usize) -> Result<(), End> {
         let now = Instant::now();
         let own = match (frames, bytes) {
             (0, bytes) => self.bytes.take(bytes, now),
@@ -274,12 +291,20 @@ impl Reader {
         };
         let wait = own.max(self.share.take(frames, bytes, now));
         if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+            let over = tokio::time::sleep(wait);
+            tokio::pin!(over);
+            loop {
+                tokio::select! {
+                    () = &mut over => break,
+                    Ok(()) = self.memberships.changed() => Box::pin(self.renew()).await?,
+                }
+            }
             if let Some(since) = &mut self.unfinished_since {
                 // That was not the client's doing.
                 *since += wait;
             }
         }
+        Ok(())
     }
 
     /// `parts`: how many WebSocket frames it came in.
@@ -290,7 +315,7 @@ impl Reader {
         }
         let frame = wire::decode(&bytes).map_err(|error| End::Refused(1007, error.to_string()))?;
         let echo = matches!((&frame, &self.joined), (ClientFrame::Ephemeral(e), Some(j)) if e.sender != j.peer);
-        self.hold_back(parts - usize::from(echo), 0).await;
+        self.hold_back(parts - usize::from(echo), 0).await?;
         match (frame, self.joined.is_some()) {
             (ClientFrame::Join(join), _) => self.join(join),
             (_, false) => Err(End::Refused(1008, "the first frame must be `join`".to_owned())),
@@ -336,13 +361,13 @@ impl Reader {
         }
         if sockets
             .peers
-            .join(&join.sender, self.member.user, self.socket, &self.outbox)
+            .join(&join.sender, self.identity.user, self.socket, &self.outbox)
             .is_err()
         {
             return refuse(4403, "this peer id belongs to another user; choose a new one");
         }
         self.outbox.send(wire::peer(&sockets.us, &self.state.storage_id));
-        tracing::info!(socket = self.socket.0, user = %self.member.user, peer = %join.sender, "joined");
+        tracing::info!(socket = self.socket.0, user = %self.identity.user, peer = %join.sender, "joined");
         self.clock.join_deadline = None;
         self.joined = Some(Joined {
             peer: join.sender,

@@ -14,6 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
 use futures_util::SinkExt;
 use tokio::io::{AsyncWriteExt, WriteHalf};
+use tokio::sync::watch;
 
 use super::frames::{Connection, Frames};
 use super::outbox;
@@ -72,6 +73,8 @@ struct Admitted {
     identity: Identity,
     place: Place,
     session: SessionWatch,
+    /// Counts changes to the person's memberships.
+    memberships: watch::Receiver<u64>,
 }
 
 async fn admit(request: &Request, state: &State) -> Result<Admitted, actix_web::Error> {
@@ -80,18 +83,22 @@ async fn admit(request: &Request, state: &State) -> Result<Admitted, actix_web::
     if request.path() != PATH {
         return Err(ApiError::NotFound(format!("there is no WebSocket here; it is at {PATH}")).into());
     }
-    let identity = identify(head, state).await?;
+    let mut identity = identify(head, state).await?;
     ws::verify_handshake(head)?;
     let place = state.sockets.users.enter(identity.user)?;
     let session = state.sockets.sessions.watch(identity.session);
+    let memberships = place.share.memberships.subscribe();
     if identity.session.is_some() {
         // From here on the socket hears of its end. It may have ended since it was looked up.
         identify(head, state).await?;
     }
+    // And of changes to what its person may do.
+    identity.subject = identity.renewed(state.store.as_ref()).await.map_err(AuthError::from)?;
     Ok(Admitted {
         identity,
         place,
         session,
+        memberships,
     })
 }
 
@@ -113,12 +120,13 @@ fn begin<T: Connection>(framed: Framed<T, h1::Codec>, admitted: Admitted, state:
         identity,
         place,
         session,
+        memberships,
     } = admitted;
     let (frames, output) = take_over(framed, state.config.limits.frame_bytes);
     let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
-    let reader = Reader::new(socket, &identity, Arc::clone(&place.share), outbox, state);
+    let reader = Reader::new(socket, identity, Arc::clone(&place.share), outbox, state, memberships);
     let reading = Box::pin(reader.run(frames, session));
     actix_web::rt::spawn(async move {
         let frames = reading.await;

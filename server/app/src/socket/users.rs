@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use fieldbook_core::id::{DocumentId, UserId};
 
+use tokio::sync::watch;
+
 use super::memory::Memory;
 use super::rate::Rate;
 use crate::config::Limits;
@@ -39,6 +41,8 @@ pub(super) struct Share {
     pub(super) turns: Turns,
     /// For what waits.
     pub(super) memory: Arc<Memory>,
+    /// Their memberships have changed so often.
+    pub(super) memberships: watch::Sender<u64>,
     most_documents: usize,
     /// Those that are open, and on how many sockets.
     documents: Mutex<HashMap<DocumentId, usize>>,
@@ -93,6 +97,13 @@ impl Users {
         })
     }
 
+    /// Tells a user's sockets that what they may do has changed in the store.
+    pub(super) fn memberships_changed(&self, id: UserId) {
+        if let Some(user) = self.lock().users.get(&id) {
+            user.share.memberships.send_modify(|times| *times += 1);
+        }
+    }
+
     /// Forgets who has no socket and owes nothing: closing the last one does not make good what was sent too fast.
     pub(super) fn sweep(&self) {
         let (now, turns) = (Instant::now(), self.limits.long_work_per_user);
@@ -127,6 +138,7 @@ impl Share {
             ephemeral_bytes: Mutex::new(Rate::new(limits.user_ephemeral_bytes_per_second, now)),
             turns: Turns::new(limits.long_work_per_user),
             memory: Memory::new(limits.user_bytes),
+            memberships: watch::Sender::new(0),
             most_documents: limits.documents_per_user,
             documents: Mutex::default(),
         }

@@ -1,7 +1,7 @@
 //! The first start: a workspace, and a link that makes the first account.
 
 use fieldbook_core::id::WorkspaceId;
-use fieldbook_store::{Directory, Invitation, Role, Store, StoreError, Workspace};
+use fieldbook_store::{Directory, Invitation, Store, StoreError, Workspace, WorkspaceRole};
 
 use crate::auth::{Secret, fresh_bytes, now_ms};
 
@@ -29,7 +29,7 @@ pub(super) async fn prepare(store: &dyn Store) -> Result<Setup, StoreError> {
         let invitation = Invitation {
             secret_hash: secret.hash(),
             workspace,
-            role: Role::Owner,
+            role: WorkspaceRole::Owner,
             expires_at_ms: now_ms + SETUP_LIFETIME_MS,
         };
         store.create_invitation(invitation, now_ms).await?;

@@ -1,3 +1,4 @@
+use fieldbook_core::access::{Action, Grantee, Resource, Role, authorise};
 use serde_json::json;
 
 use crate::people::TestServer;
@@ -53,7 +54,8 @@ async fn a_viewer_reads_and_changes_nothing() {
     let ann = server.set_up("Ann").await;
     let made = ann.create("account_plan", "Globex").await;
     let path = format!("/api/documents/{}", made["id"].as_str().unwrap());
-    let vic = server.join(&ann.invite("viewer").await, "Vic").await;
+    let vic = server.join(&ann.invite("editor").await, "Vic").await;
+    let vic = server.bounded(&vic, Role::Viewer).await;
     assert_eq!(vic.titles(false).await, ["Globex"]);
     assert_eq!(vic.get(&path).await.json(), made);
     let new = json!({"kind": "account_plan", "title": "Mine"});
@@ -65,6 +67,47 @@ async fn a_viewer_reads_and_changes_nothing() {
         .await
         .assert_problem(403, "forbidden");
     assert_eq!(ann.titles(false).await, ["Globex"]);
+}
+
+#[tokio::test]
+async fn a_guest_sees_what_they_are_granted() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let made = ann.create("account_plan", "Globex").await;
+    ann.create("account_plan", "Initech").await;
+    let path = format!("/api/documents/{}", made["id"].as_str().unwrap());
+    let vic = server.join(&ann.invite("viewer").await, "Vic").await;
+    assert!(vic.titles(false).await.is_empty());
+    vic.get(&path).await.assert_problem(404, "not-found");
+    vic.post(&format!("{path}/archive"), json!({}))
+        .await
+        .assert_problem(404, "not-found");
+
+    let state = server.server.state();
+    let user = vic.get("/api/session").await.json()["user"]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let owner = ann.get("/api/session").await.json()["user"]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let account = state.store.account(owner).await.unwrap().unwrap();
+    let subject = fieldbook::auth::subject_of(&account, state.store.as_ref())
+        .await
+        .unwrap();
+    let id = made["id"].as_str().unwrap().parse().unwrap();
+    let access = state.store.document_access(id).await.unwrap().unwrap();
+    let share = authorise(&subject, Action::Share, &Resource::Document(id, &access)).unwrap();
+    let grant = Some(Role::Editor);
+    state.store.set_grant(&share, Grantee::User(user), grant).await.unwrap();
+    assert_eq!(vic.titles(false).await, ["Globex"]);
+    assert_eq!(vic.get(&path).await.json(), made);
+    assert_eq!(vic.post(&format!("{path}/archive"), json!({})).await.status, 204);
+    let new = json!({"kind": "account_plan", "title": "Mine"});
+    vic.post("/api/documents", new).await.assert_problem(403, "forbidden");
 }
 
 #[tokio::test]
@@ -121,7 +164,7 @@ async fn kinds_and_titles_have_their_limits() {
 
 #[tokio::test]
 async fn another_workspaces_documents_do_not_exist() {
-    use fieldbook_store::{Account, Role, Workspace};
+    use fieldbook_store::{Account, Place, Workspace, WorkspaceRole};
     let server = TestServer::start().await;
     let ann = server.set_up("Ann").await;
     let made = ann.create("account_plan", "Globex").await;
@@ -139,8 +182,10 @@ async fn another_workspaces_documents_do_not_exist() {
         id: user,
         name: "Eve".into(),
         password_hash: None,
-        workspace: elsewhere,
-        role: Role::Owner,
+        home: Some(Place {
+            workspace: elsewhere,
+            role: WorkspaceRole::Owner,
+        }),
     };
     state.store.create_account(eve).await.unwrap();
     let now_s = u64::try_from(fieldbook::auth::now_ms() / 1000).unwrap();

@@ -303,7 +303,7 @@ async fn what_a_token_must_say_is_enforced() {
 }
 
 #[tokio::test]
-async fn bounds_that_cannot_be_kept_to_refuse_the_token() {
+async fn what_cannot_be_kept_to_refuses_the_token() {
     let folder = tempfile::tempdir().unwrap();
     let server = with_secret(&folder).await;
     let signer = Signer::new("any", Algorithm::HS256);
@@ -312,9 +312,8 @@ async fn bounds_that_cannot_be_kept_to_refuse_the_token() {
     let mut two = good["workspaces"].clone();
     two[&nowhere] = json!("viewer");
     let refused = [
-        ("documents", json!({}), "single documents"),
-        ("workspaces", two, "exactly one"),
-        ("workspaces", json!({}), "exactly one"),
+        ("workspaces", two, "no such workspace"),
+        ("workspaces", json!({}), "good for nothing"),
         ("workspaces", json!({nowhere: "owner"}), "no such workspace"),
     ];
     for (claim, value, words) in refused {
@@ -324,6 +323,42 @@ async fn bounds_that_cannot_be_kept_to_refuse_the_token() {
         answer.assert_problem(403, "forbidden");
         assert!(answer.text().contains(words), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_token_grants_the_documents_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = with_secret(&folder).await;
+    let ann = server.set_up("Ann").await;
+    let named = ann.create("account_plan", "Globex").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    ann.create("account_plan", "Initech").await;
+    let signer = Signer::new("any", Algorithm::HS256);
+    let mut claims = claims(&server).await;
+    claims["documents"] = json!({});
+    let none = person(&server, signer.sign(&claims));
+    assert!(none.titles(false).await.is_empty(), "named none is no document");
+    claims["documents"] = json!({&named: "viewer"});
+    claims.as_object_mut().unwrap().remove("workspaces");
+    let reader = person(&server, signer.sign(&claims));
+    assert_eq!(reader.titles(false).await, ["Globex"]);
+    let session = reader.get("/api/session").await.json();
+    assert_eq!(
+        (&session["workspace"], &session["role"]),
+        (&json!(null), &json!("viewer"))
+    );
+    let archive = format!("/api/documents/{named}/archive");
+    reader.post(&archive, json!({})).await.assert_problem(403, "forbidden");
+    let new = json!({"kind": "account_plan", "title": "x"});
+    reader
+        .post("/api/documents", new)
+        .await
+        .assert_problem(403, "forbidden");
+    claims["documents"] = json!({&named: "editor"});
+    let writer = person(&server, signer.sign(&claims));
+    assert_eq!(writer.post(&archive, json!({})).await.status, 204);
 }
 
 #[tokio::test]

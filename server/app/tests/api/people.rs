@@ -83,9 +83,14 @@ impl TestServer {
         person
     }
 
-    /// Somebody with a token of the server's own making.
+    /// Somebody with a token of the server's own making, for all that they may do.
     pub(crate) async fn with_token(&self, owner: &Person, role: &str, name: &str) -> Person {
         let member = self.join(&owner.invite(role).await, name).await;
+        self.bounded(&member, fieldbook_store::Role::Owner).await
+    }
+
+    /// The same person with a token that is good for this role on documents.
+    pub(crate) async fn bounded(&self, member: &Person, role: fieldbook_store::Role) -> Person {
         let id = member.get("/api/session").await.json()["user"]["id"]
             .as_str()
             .unwrap()
@@ -93,14 +98,11 @@ impl TestServer {
             .unwrap();
         let state = self.server.state();
         let now_s = u64::try_from(fieldbook::auth::now_ms() / 1000).unwrap();
-        let token = state
-            .token_key
-            .issue(id, name, fieldbook_store::Role::Owner, now_s, 60)
-            .unwrap();
+        let token = state.token_key.issue(id, "somebody", role, now_s, 60).unwrap();
         Person {
             cookie: None,
             token: Some(token),
-            ..member
+            ..member.clone()
         }
     }
 }

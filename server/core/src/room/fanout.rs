@@ -40,11 +40,7 @@ impl Room {
         if self.store.appending.is_some() || stored == last {
             return;
         }
-        let new = if stored == 0 {
-            self.workspace.zip(self.creator)
-        } else {
-            None
-        };
+        let new = if stored == 0 { self.creation } else { None };
         let changes = self
             .history
             .entries(stored, last)
@@ -150,7 +146,7 @@ impl Room {
 
     /// E1: to everybody else, once.
     pub(super) fn relay_ephemeral(&mut self, socket: SocketId, message: Ephemeral) {
-        if self.workspace.is_none()
+        if self.access.is_none()
             || self.sessions.get(&socket).is_none_or(|session| session.role.is_none())
             || message.data.len() > self.config.limits.ephemeral_bytes
         {

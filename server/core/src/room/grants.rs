@@ -3,29 +3,46 @@
 use std::sync::Arc;
 
 use super::{Effect, Room};
-use crate::access::{self, Member, Role};
+use crate::access::{DocumentAccess, Role, Subject};
 use crate::id::SocketId;
 use crate::sync::{Phase, Session};
 use crate::wire;
 
 impl Room {
-    pub(super) fn grant(&mut self, now: u64, socket: SocketId, member: Option<Member>) {
+    /// Who somebody is has changed.
+    pub(super) fn becomes(&mut self, now: u64, socket: SocketId, subject: Option<Arc<Subject>>) {
+        if let Some(session) = self.sessions.get_mut(&socket) {
+            session.subject = subject;
+            self.look_again_at(now, socket);
+        }
+    }
+
+    /// Who may do what with the document has changed. What is being brought has not come to be with that.
+    pub(super) fn regulate(&mut self, now: u64, access: DocumentAccess) {
+        if self.access.is_none() {
+            return;
+        }
+        self.access = Some(access);
+        let sockets: Vec<_> = self.sessions.keys().copied().collect();
+        for socket in sockets {
+            self.look_again_at(now, socket);
+        }
+    }
+
+    fn look_again_at(&mut self, now: u64, socket: SocketId) {
         let Some(session) = self.sessions.get(&socket) else {
             return;
         };
-        let before = session.role;
-        let after = if self.workspace.is_none() && before.is_some() {
+        let (before, subject) = (session.role, session.subject.as_deref());
+        let after = if self.access.is_none() && before.is_some() {
             // Bringing the document, of which nothing has been admitted.
-            let maker = member.as_ref().filter(|member| access::may_create(member));
-            maker.map(|maker| maker.role)
+            self.role_of_maker(subject)
         } else {
-            self.role_of(member.as_ref())
+            self.role_of(subject)
         };
-        let Some(session) = self.sessions.get_mut(&socket) else {
-            return;
-        };
-        session.member = member;
-        session.role = after;
+        if let Some(session) = self.sessions.get_mut(&socket) {
+            session.role = after;
+        }
         match (before, after) {
             (None, None) => {}
             (Some(_), None) => self.shut_out(now, socket),
@@ -44,7 +61,7 @@ impl Room {
         self.roster.leave(socket, &session.peer, None);
         let mut anew = Session::new(
             session.peer.clone(),
-            session.member.take(),
+            session.subject.take(),
             session.extended,
             Arc::clone(&session.receipt),
         );

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::work::Work;
 use super::{Closing, Effect, Room};
+use crate::access::Role;
 use crate::change::{self, Change, Chunk, Refusal};
 use crate::history::{Admission, History, Lacks, Placed};
 use crate::id::SocketId;
@@ -287,18 +288,19 @@ impl Room {
         admitted
     }
 
-    /// What waited for this change, of those who may write here. The document may just find its workspace, by what
-    /// `socket` sends: who is from elsewhere has brought theirs in vain (R5).
+    /// What waited for this change, of those who may write here. The document may just come to be, by what `socket` sends:
+    /// who may not write that one has brought theirs in vain (R5).
     fn release(&mut self, socket: SocketId, known: &ChangeHash) -> Vec<(SocketId, Change)> {
-        let maker = || Some(self.sessions.get(&socket)?.member.as_ref()?.workspace);
-        let workspace = self.workspace.or_else(maker);
+        let made = || Some(self.creation_by(socket)?.access());
+        let access = self.access.clone().or_else(made);
         let mut free = self.orphans.release(known);
         free.retain(|(from, _)| {
             let session = self.sessions.get(from).filter(|session| session.may_write());
-            let member = session.and_then(|session| session.member.as_ref());
-            member
-                .zip(workspace)
-                .is_some_and(|(member, workspace)| crate::access::role_on(member, workspace).is_some())
+            let subject = session.and_then(|session| session.subject.as_deref());
+            let role = subject
+                .zip(access.as_ref())
+                .and_then(|(subject, access)| self.role_under(access, subject));
+            role.is_some_and(Role::may_write)
         });
         free.reverse();
         free

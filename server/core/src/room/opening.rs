@@ -7,7 +7,6 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::{Closing, Effect, Room};
-use crate::access;
 use crate::history::Lacks;
 use crate::id::SocketId;
 use crate::message::SyncMessage;
@@ -17,7 +16,7 @@ use crate::wire::{self, Frame};
 impl Room {
     pub(super) fn open(&mut self, now: u64, socket: SocketId, mut session: Session) {
         self.due.unload = None;
-        session.role = self.role_of(session.member.as_ref());
+        session.role = self.role_of(session.subject.as_deref());
         self.sessions.insert(socket, Box::new(session));
         if self.sessions[&socket].role.is_some() {
             self.welcome(now, socket);
@@ -29,8 +28,8 @@ impl Room {
         let Some(session) = self.sessions.get(&socket) else {
             return;
         };
-        let Some(member) = &session.member else { return };
-        self.roster.join(socket, &session.peer, member);
+        let Some(subject) = &session.subject else { return };
+        self.roster.join(socket, &session.peer, subject);
         if session.extended {
             let role = session.role.map_or("", |role| role.as_str());
             self.effects.push_back(Effect::Send(socket, wire::role(self.id, role)));
@@ -50,13 +49,16 @@ impl Room {
         request: bool,
         message: &SyncMessage,
     ) -> bool {
-        let absent = self.workspace.is_none();
+        let Some(session) = self.sessions.get(&socket) else {
+            return false;
+        };
+        let brings = self.access.is_none() && !request;
+        let role = brings.then(|| self.role_of_maker(session.subject.as_deref())).flatten();
         let Some(session) = self.sessions.get_mut(&socket) else {
             return false;
         };
-        let maker = session.member.as_ref().filter(|member| access::may_create(member));
-        if let Some(maker) = maker.filter(|_| absent && !request) {
-            session.role = Some(maker.role);
+        if role.is_some() {
+            session.role = role;
             session.phase = Phase::Opening {
                 named: message.heads.clone(),
                 reads_archive: false,
@@ -99,7 +101,7 @@ impl Room {
     pub(super) fn open_waiting(&mut self, now: u64) {
         let sockets: Vec<_> = self.sessions.keys().copied().collect();
         for socket in sockets {
-            let Some(session) = self.sessions.get_mut(&socket) else {
+            let Some(session) = self.sessions.get(&socket) else {
                 continue;
             };
             if matches!(session.phase, Phase::Unavailable { .. }) {
@@ -107,14 +109,11 @@ impl Room {
                     // Its first message has yet to come.
                     continue;
                 }
-                session.role = session
-                    .member
-                    .as_ref()
-                    .zip(self.workspace)
-                    .and_then(|(member, workspace)| access::role_on(member, workspace));
-                if session.role.is_none() {
+                let role = self.role_of(session.subject.as_deref());
+                let Some(session) = self.sessions.get_mut(&socket).filter(|_| role.is_some()) else {
                     continue;
-                }
+                };
+                session.role = role;
                 session.phase = Phase::Opening {
                     named: Vec::new(),
                     reads_archive: false,

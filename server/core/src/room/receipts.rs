@@ -18,11 +18,11 @@ pub(super) enum Concern {
 impl Concern {
     pub(super) fn of(input: &Input) -> Self {
         match input {
-            Input::Stored { .. } => Self::Everybody,
+            Input::Stored { .. } | Input::Access(_) => Self::Everybody,
             Input::Sync { socket, .. }
             | Input::Recalled { socket, .. }
             | Input::Expanded { socket, .. }
-            | Input::Member { socket, .. } => Self::One(*socket),
+            | Input::Subject { socket, .. } => Self::One(*socket),
             _ => Self::Nobody,
         }
     }

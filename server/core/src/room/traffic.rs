@@ -6,10 +6,10 @@ use automerge::ChangeHash;
 use bytes::Bytes;
 
 use super::work::WORK_AT_ONCE;
-use crate::access::Member;
+use crate::access::{Creation, DocumentAccess, Subject};
 use crate::change::work_of;
 use crate::history::{ArchiveMeta, IndexError, Placed, RetainedFrom};
-use crate::id::{PeerId, SocketId, UserId, WorkspaceId};
+use crate::id::{PeerId, SocketId};
 use crate::message::SyncMessage;
 use crate::receipt::Receipt;
 use crate::wire::{Ephemeral, Frame};
@@ -24,7 +24,7 @@ pub enum Input {
         /// Its client.
         peer: PeerId,
         /// Its person.
-        member: Member,
+        subject: Arc<Subject>,
         /// Does it take `fb` frames?
         extended: bool,
         /// Shared with who reads the socket.
@@ -53,13 +53,15 @@ pub enum Input {
         /// What; empty: no cursor.
         data: Bytes,
     },
-    /// Who the socket's person is from now on: their role, or their workspace, has changed.
-    Member {
+    /// Who the socket's person is from now on: their workspaces, groups or credential have changed.
+    Subject {
         /// Whose.
         socket: SocketId,
         /// `None`: nobody who may be here.
-        member: Option<Member>,
+        subject: Option<Arc<Subject>>,
     },
+    /// Who may do what with the document from now on.
+    Access(DocumentAccess),
     /// The socket is gone.
     Left {
         /// Which.
@@ -178,7 +180,7 @@ pub enum Effect {
     /// Make these changes durable, then say [`Input::Stored`] or [`Input::StoreFailed`].
     Append {
         /// If the document is new: whose it is.
-        new: Option<(WorkspaceId, UserId)>,
+        new: Option<Creation>,
         /// Position of the first.
         first_position: u64,
         /// The chunks.

@@ -1,7 +1,7 @@
 //! What happens by time: leaving, retries, compaction, the list's copy of the title, unloading.
 
 use super::{Closing, CompactionPlan, Effect, Room};
-use crate::access;
+use crate::access::{Creation, Role};
 use crate::history::{ArchiveMeta, Placed};
 use crate::id::SocketId;
 use crate::sync::Phase;
@@ -29,7 +29,7 @@ impl Room {
         self.orphans.forget(socket);
         if self.sessions.is_empty() {
             // Of what does not exist nothing needs to be at hand.
-            let linger = if self.workspace.is_some() {
+            let linger = if self.access.is_some() {
                 self.config.timing.unload_ms
             } else {
                 0
@@ -42,38 +42,45 @@ impl Room {
     /// A change was admitted: the document exists, and what depends on quiet begins to wait anew.
     pub(super) fn changed(&mut self, now: u64, socket: SocketId) {
         self.last_change_ms = now;
-        if self.workspace.is_none()
-            && let Some(session) = self.sessions.get(&socket)
-            && let Some(maker) = &session.member
+        if self.access.is_none()
+            && let Some(creation) = self.creation_by(socket)
         {
-            self.workspace = Some(maker.workspace);
-            self.creator = Some(maker.user);
+            self.access = Some(creation.access());
+            self.creation = Some(creation);
             self.tell_creators_apart(now);
         }
     }
 
-    /// The document has found its workspace: of those who were bringing it, who is from elsewhere has no business with it.
+    /// What this socket's person makes of the document that they bring.
+    pub(super) fn creation_by(&self, socket: SocketId) -> Option<Creation> {
+        let subject = self.sessions.get(&socket)?.subject.as_ref()?;
+        Creation::at_home(subject).ok()
+    }
+
+    /// The document has come to be: of those who were bringing it, who has no business with it is told that there is none.
     fn tell_creators_apart(&mut self, now: u64) {
-        let Some(workspace) = self.workspace else { return };
         let tell_at = now + self.config.timing.unavailable_grace_ms;
-        let mut welcome = Vec::new();
-        for (socket, session) in &mut self.sessions {
-            if session.role.is_none() {
+        let bringing = self.sessions.iter().filter(|(_, session)| session.role.is_some());
+        let roles: Vec<_> = bringing
+            .map(|(socket, session)| (*socket, self.role_of(session.subject.as_deref())))
+            .collect();
+        for (socket, role) in roles {
+            let Some(session) = self.sessions.get_mut(&socket) else {
                 continue;
-            }
-            let member = session.member.as_ref();
-            if member.is_some_and(|member| access::role_on(member, workspace).is_some()) {
-                welcome.push(*socket);
-                continue;
-            }
-            session.role = None;
-            session.phase = Phase::Unavailable {
-                tell_at_ms: Some(tell_at),
             };
-            self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
-        }
-        for socket in welcome {
-            self.welcome(now, socket);
+            session.role = role;
+            if !role.is_some_and(Role::may_write) {
+                session.stops_to_write();
+                self.orphans.forget(socket);
+            }
+            if role.is_some() {
+                self.welcome(now, socket);
+            } else {
+                session.phase = Phase::Unavailable {
+                    tell_at_ms: Some(tell_at),
+                };
+                self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
+            }
         }
     }
 

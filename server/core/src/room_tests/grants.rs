@@ -2,24 +2,13 @@
 
 use super::*;
 
-fn member(role: Role, workspace: u128) -> Member {
-    Member {
-        user: UserId(uuid::Uuid::from_u128(100 + u128::from(b'a'))),
-        name: "ann".into(),
-        workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
-        role,
-    }
-}
-
 fn becomes(scene: &mut Scene, socket: SocketId, role: Role) {
-    scene.step(Input::Member {
-        socket,
-        member: Some(member(role, HOME)),
-    });
+    let subject = Some(subject("ann", role, HOME));
+    scene.step(Input::Subject { socket, subject });
 }
 
 fn is_removed(scene: &mut Scene, socket: SocketId) {
-    scene.step(Input::Member { socket, member: None });
+    scene.step(Input::Subject { socket, subject: None });
 }
 
 fn resets(message: &Message) -> bool {
@@ -268,10 +257,10 @@ fn who_is_removed_hears_that_and_nothing_more() {
     scene.says(ann, anns.hello());
     scene.passes(1_000);
     assert!(matches!(&scene.hears(ann)[..], [Said::Unavailable]), "D2");
-    let other = member(Role::Editor, ELSEWHERE);
-    scene.step(Input::Member {
+    let elsewhere = Some(subject("ben", Role::Editor, ELSEWHERE));
+    scene.step(Input::Subject {
         socket: ben,
-        member: Some(other),
+        subject: elsewhere,
     });
     assert!(matches!(scene.hears(ben).last(), Some(Said::Unavailable)));
 }
@@ -313,4 +302,55 @@ fn who_was_bringing_the_document_and_may_not_any_more_has_none() {
     becomes(&mut scene, ann, Role::Editor);
     scene.says(ann, anns.offers(&written));
     assert_eq!(appended(&mut scene), written, "as if opened now");
+}
+
+#[test]
+fn what_changes_at_the_document_holds_for_all_who_have_it_open() {
+    let Two {
+        mut scene, ann, ben, ..
+    } = two();
+    let mut private = access();
+    private.visibility = Visibility::Private;
+    let user = subject("ann", Role::Owner, HOME).user;
+    private.grants.insert(Grantee::User(user), Role::Commenter);
+    scene.step(Input::Access(private.clone()));
+    assert!(matches!(scene.hears(ben)[..], [Said::Unavailable]), "D6");
+    let said = scene.hears(ann);
+    let [Said::Fieldbook(kind, role), Said::Sync(message)] = &said[..] else {
+        panic!("a role and a flag: {said:?}")
+    };
+    assert!(
+        kind == "role" && role.contains("commenter") && is_read_only(message),
+        "D5"
+    );
+    private.state = State::Archived;
+    private.grants.insert(Grantee::User(user), Role::Owner);
+    scene.step(Input::Access(private.clone()));
+    assert!(matches!(&scene.hears(ann)[..], [Said::Fieldbook(_, role)] if role.contains("viewer")));
+    private.state = State::InUse;
+    scene.step(Input::Access(private));
+    let said = scene.hears(ann);
+    assert!(matches!(&said[..], [Said::Fieldbook(..), Said::Sync(message)] if resets(message)));
+}
+
+#[test]
+fn what_is_purged_is_nobodys() {
+    let Two {
+        mut scene,
+        ann,
+        ben,
+        mut anns,
+        ..
+    } = two();
+    let purged = DocumentAccess {
+        state: State::Purged,
+        ..access()
+    };
+    scene.step(Input::Access(purged));
+    for socket in [ann, ben] {
+        assert!(matches!(scene.hears(socket)[..], [Said::Unavailable]));
+    }
+    let written = anns.write(1);
+    scene.says(ann, anns.offers(&written));
+    assert!(appended(&mut scene).is_empty(), "no client brings it back");
 }

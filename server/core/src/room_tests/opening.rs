@@ -28,15 +28,15 @@ fn a_creators_first_sync_creates() {
     scene.says(ann, device.offers(&changes));
     assert!(scene.hears(ann).is_empty(), "R1: nothing is durable yet");
     let Some(Effect::Append {
-        new: Some((workspace, user)),
+        new: Some(creation),
         first_position: 1,
         changes: appended,
     }) = scene.next_asked()
     else {
         panic!("the document is made with its first changes")
     };
-    assert_eq!(workspace.0.as_u128(), HOME);
-    assert_eq!(user.0.as_u128(), 100 + u128::from(b'a'));
+    assert_eq!(creation.workspace().0.as_u128(), HOME);
+    assert_eq!(creation.creator().0.as_u128(), 100 + u128::from(b'a'));
     assert_eq!(appended, changes);
     scene.step(Input::Stored { up_to: 2 });
     let saved = scene.sync(ann);
@@ -172,6 +172,33 @@ fn of_two_creators_from_one_workspace_both_are_welcome() {
     scene.passes(100);
     let said = format!("{:?}", scene.hears(sockets[0]));
     assert!(said.contains("ben"), "each is shown to the other: {said}");
+}
+
+#[test]
+fn of_two_creators_one_who_keeps_it_to_themselves_has_it_alone() {
+    let mut scene = Scene::new();
+    let mut device = Author::new(1);
+    let changes = device.write(1);
+    let ann = scene.opens_as("ann", Role::Editor, HOME, false);
+    let mut keeps = Subject::clone(&subject("ann", Role::Owner, HOME));
+    for membership in keeps.memberships.values_mut() {
+        membership.new_documents = Visibility::Private;
+    }
+    let subject = Some(Arc::new(keeps));
+    scene.step(Input::Subject { socket: ann, subject });
+    let ben = scene.opens("ben");
+    for socket in [ann, ben] {
+        scene.says(socket, device.hello());
+    }
+    scene.says(ann, device.offers(&changes));
+    scene.stores();
+    assert_eq!(
+        scene.syncs(ann).last().map(|saved| saved.heads.clone()),
+        Some(device.heads())
+    );
+    scene.hears(ben);
+    scene.passes(300);
+    assert!(matches!(scene.hears(ben)[..], [Said::Unavailable]));
 }
 
 #[test]

@@ -181,12 +181,12 @@ fn who_is_let_in_again_is_told_that_the_store_works_again() {
     let mut scene = Scene::new();
     one_unsaved(&mut scene);
     let ben = scene.opens_as("ben", Role::Editor, HOME, true);
-    let ben_as_he_was = scene.room.sessions[&ben].member.clone();
+    let ben_as_he_was = scene.room.sessions[&ben].subject.clone();
     scene.step(Input::StoreFailed { conflict: false });
     assert_eq!(told_of_store(&mut scene, ben), [false]);
-    scene.step(Input::Member {
+    scene.step(Input::Subject {
         socket: ben,
-        member: None,
+        subject: None,
     });
     scene.passes(1_000);
     scene.stores();
@@ -195,9 +195,9 @@ fn who_is_let_in_again_is_told_that_the_store_works_again() {
         [false; 0],
         "it is none of their business"
     );
-    scene.step(Input::Member {
+    scene.step(Input::Subject {
         socket: ben,
-        member: ben_as_he_was,
+        subject: ben_as_he_was,
     });
     assert_eq!(told_of_store(&mut scene, ben), [true]);
 }

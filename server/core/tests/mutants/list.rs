@@ -132,9 +132,25 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a stranger is let in",
         breaks: "R5",
-        file: "access.rs",
-        find: "(member.workspace == workspace).then_some(member.role)",
-        replace: "(member.workspace <= workspace || member.workspace > workspace).then_some(member.role)",
+        file: "access/subject.rs",
+        find: "let membership = self.memberships.get(&workspace)?;",
+        replace: "let membership = self.memberships.values().next()?;",
+        seed: None,
+    },
+    Mutant {
+        name: "a document that is shared anew goes by what was",
+        breaks: "R5",
+        file: "room/grants.rs",
+        find: "self.access = Some(access);",
+        replace: "",
+        seed: None,
+    },
+    Mutant {
+        name: "what a document says of somebody is not looked at",
+        breaks: "R5",
+        file: "access/document.rs",
+        find: "if let Some(role) = by_name.or_else(by_groups) {",
+        replace: "if let Some(role) = by_name.or_else(by_groups).filter(|_| false) {",
         seed: None,
     },
     Mutant {

@@ -1,10 +1,12 @@
 //! A stock automerge-repo client: automerge's own sync, driven as `DocSynchronizer` drives it.
 
+use std::sync::Arc;
+
 use automerge::sync::{Capability, ChunkList, Message, MessageFlags, MessageVersion, State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
 use bytes::Bytes;
-use fieldbook_core::access::{Member, Role};
+use fieldbook_core::access::{Role, Subject, WorkspaceRole};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 
 use super::people::People;
@@ -21,7 +23,9 @@ pub(crate) struct Upward {
 pub(crate) struct Client {
     pub(crate) kind: Kind,
     pub(crate) peer: PeerId,
-    member: Member,
+    user: UserId,
+    /// What their place in the workspace and their credential are good for; `None`: they are elsewhere.
+    pub(crate) credential: Option<Role>,
     /// What the person may do now; `None`: not even read.
     pub(crate) grant: Option<Role>,
     pub(crate) extended: bool,
@@ -53,13 +57,6 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(index: usize, kind: Kind, rng: &mut Rng) -> Self {
-        let workspace = if kind == Kind::Stranger { 2 } else { 1 };
-        let member = Member {
-            user: UserId(uuid::Uuid::from_u128(100 + index as u128)),
-            name: format!("person {index}").into(),
-            workspace: WorkspaceId(uuid::Uuid::from_u128(workspace)),
-            role: Role::Viewer,
-        };
         let grant = match kind {
             Kind::Editor | Kind::Forger => Some(Role::Editor),
             Kind::Viewer => Some(Role::Viewer),
@@ -68,7 +65,8 @@ impl Client {
         let mut client = Self {
             kind,
             peer: PeerId::new(&format!("peer-{index}")).unwrap(),
-            member,
+            user: UserId(uuid::Uuid::from_u128(100 + index as u128)),
+            credential: grant,
             grant,
             extended: rng.percent(30),
             doc: Automerge::new(),
@@ -94,13 +92,20 @@ impl Client {
 
     /// As the server authenticates the person now. Who may not be here is a viewer elsewhere: an editor could bring the
     /// document there.
-    pub(crate) fn member(&self) -> Member {
-        let mut member = self.member.clone();
-        member.role = self.grant.unwrap_or(Role::Viewer);
-        if self.grant.is_none() {
-            member.workspace = WorkspaceId(uuid::Uuid::from_u128(2));
+    pub(crate) fn subject(&self) -> Arc<Subject> {
+        let workspace = if self.credential.is_some() { 1 } else { 2 };
+        let workspace = WorkspaceId(uuid::Uuid::from_u128(workspace));
+        let name = format!("person {}", self.index);
+        let mut subject = Subject::of(self.user, &name, workspace, WorkspaceRole::Member);
+        for membership in subject.memberships.values_mut() {
+            membership.default_role = Role::Owner;
         }
-        member
+        subject.bounds.role = self.credential.unwrap_or(Role::Viewer);
+        Arc::new(subject)
+    }
+
+    pub(crate) fn user(&self) -> UserId {
+        self.user
     }
 
     pub(crate) fn may_read(&self) -> bool {

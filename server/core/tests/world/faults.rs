@@ -37,6 +37,7 @@ impl World {
             Some(5) => self.save_somebody(),
             Some(6) => self.merge_two(),
             Some(7) => self.all_leave(),
+            Some(8) if self.rng.percent(30) => self.share_anew(),
             Some(8) => self.regrant_somebody(),
             _ => self.store_moves_on(),
         }

@@ -1,11 +1,11 @@
 //! Who may do what, while it changes: R5 for each change that is stored.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use automerge::ChangeHash;
 use bytes::Bytes;
-use fieldbook_core::access::Role;
+use fieldbook_core::access::{Grantee, Role, Visibility};
 use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::id::SocketId;
 use fieldbook_core::limits::Limits;
@@ -87,16 +87,16 @@ impl World {
             Some(Role::Editor),
             Some(Role::Owner),
         ];
-        let grant = self.rng.pick(&roles);
-        self.regrant(index, grant);
+        let credential = self.rng.pick(&roles);
+        self.regrant(index, credential);
     }
 
-    pub(super) fn regrant(&mut self, index: usize, grant: Option<Role>) {
+    fn regrant(&mut self, index: usize, credential: Option<Role>) {
         if self.clients[index].kind == Kind::Stranger {
             return;
         }
-        self.say(|| format!("    {index} is now {grant:?}"));
-        self.clients[index].grant = grant;
+        self.say(|| format!("    {index} is good for {credential:?}"));
+        self.clients[index].credential = credential;
         let theirs: Vec<_> = self
             .sockets
             .iter()
@@ -104,22 +104,15 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         let absent = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
+        self.clients[index].grant = self.expected(index);
         for id in theirs {
             self.wait_for_room();
-            let member = self.clients[index].member();
-            let Some(socket) = self.sockets.get_mut(&id) else {
-                continue;
-            };
-            let before = std::mem::replace(&mut socket.granted, grant);
-            socket.watch.granted(before, grant);
-            socket.stay += u32::from(writes(before) != writes(grant));
-            if grant.is_none() {
-                socket.whispers = 0;
-            }
-            let nobody = grant.is_none() && self.rng.percent(50);
-            self.feed(Input::Member {
+            let subject = self.clients[index].subject();
+            self.expect_role(id);
+            let nobody = credential.is_none() && self.rng.percent(50);
+            self.feed(Input::Subject {
                 socket: id,
-                member: (!nobody).then_some(member),
+                subject: (!nobody).then_some(subject),
             });
             if absent {
                 // Who was told that there is no document, and is bringing it, begins anew.
@@ -128,12 +121,93 @@ impl World {
         }
     }
 
-    /// Before the end, most of those who were removed may come back.
+    /// The document is shared in another way: with the workspace or not, with some by name.
+    pub(super) fn share_anew(&mut self) {
+        let ways = [
+            (Visibility::Workspace, Role::Owner),
+            (Visibility::Workspace, Role::Owner),
+            (Visibility::Workspace, Role::Viewer),
+            (Visibility::Private, Role::Owner),
+        ];
+        let way = self.rng.pick(&ways);
+        let users: Vec<_> = self.clients.iter().map(super::client::Client::user).collect();
+        let mut grants = BTreeMap::new();
+        for user in users {
+            let role = self.rng.pick(&[
+                None,
+                None,
+                Some(Role::Viewer),
+                Some(Role::Commenter),
+                Some(Role::Editor),
+            ]);
+            grants.extend(role.map(|role| (Grantee::User(user), role)));
+        }
+        self.share(way, grants);
+    }
+
+    fn share(&mut self, (visibility, default_role): (Visibility, Role), grants: BTreeMap<Grantee, Role>) {
+        if self.store.access.is_none() {
+            return;
+        }
+        self.wait_for_room();
+        let Some(access) = &mut self.store.access else { return };
+        (access.visibility, access.default_role, access.grants) = (visibility, default_role, grants);
+        let access = access.clone();
+        self.say(|| format!("    shared: {access:?}"));
+        for index in 0..self.clients.len() {
+            self.clients[index].grant = self.expected(index);
+        }
+        let open: Vec<_> = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.opened)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            self.expect_role(id);
+        }
+        if self.room.is_some() {
+            self.feed(Input::Access(access));
+        }
+    }
+
+    /// What somebody may do, worked out anew: what their credential is good for, and no more than the document says.
+    fn expected(&self, index: usize) -> Option<Role> {
+        let client = &self.clients[index];
+        let credential = client.credential?;
+        let Some(access) = &self.store.access else {
+            return Some(credential);
+        };
+        match access.grants.get(&Grantee::User(client.user())) {
+            Some(named) => Some(credential.min(*named)),
+            None if access.visibility == Visibility::Private => None,
+            None => Some(credential.min(access.default_role)),
+        }
+    }
+
+    /// From now on, the socket is to be served as its person's role says.
+    fn expect_role(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        let grant = self.clients[socket.client].grant;
+        let before = std::mem::replace(&mut socket.granted, grant);
+        if before.is_some() || grant.is_some() {
+            socket.watch.granted(before, grant);
+        }
+        socket.stay += u32::from(writes(before) != writes(grant));
+        if grant.is_none() {
+            socket.whispers = 0;
+        }
+    }
+
+    /// Before the end, the document is shared with the workspace, and most of those who were removed may come back.
     pub(super) fn let_back_in(&mut self) {
+        self.share((Visibility::Workspace, Role::Owner), BTreeMap::new());
         for index in 0..self.clients.len() {
             if !self.clients[index].may_read() && self.rng.percent(70) {
-                let grant = self.rng.pick(&[Some(Role::Viewer), Some(Role::Editor)]);
-                self.regrant(index, grant);
+                let credential = self.rng.pick(&[Some(Role::Viewer), Some(Role::Editor)]);
+                self.regrant(index, credential);
             }
         }
     }

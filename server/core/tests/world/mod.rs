@@ -275,11 +275,11 @@ impl World {
         if !std::mem::replace(&mut socket.opened, true) {
             let client = &self.clients[socket.client];
             socket.granted = client.grant;
-            let (peer, member, extended) = (client.peer.clone(), client.member(), client.extended);
+            let (peer, subject, extended) = (client.peer.clone(), client.subject(), client.extended);
             self.feed(Input::Open {
                 socket: id,
                 peer,
-                member,
+                subject,
                 extended,
                 receipt: Arc::clone(&receipt),
             });

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use automerge::{Automerge, ChangeHash};
 use bytes::Bytes;
+use fieldbook_core::access::{Creation, DocumentAccess};
 use fieldbook_core::change::Change;
 use fieldbook_core::history::{ArchiveMeta, Placed, extend_index};
-use fieldbook_core::id::WorkspaceId;
 use fieldbook_core::limits::Limits;
 use fieldbook_core::room::{CompactionPlan, Effect, Input, Loaded};
 
@@ -22,7 +22,8 @@ enum Job {
 
 #[derive(Default)]
 pub(crate) struct Store {
-    workspace: Option<WorkspaceId>,
+    /// Who may do what with the document; `None`: there is none.
+    pub(crate) access: Option<DocumentAccess>,
     rows: BTreeMap<u64, Bytes>,
     archive: Option<(ArchiveMeta, Bytes)>,
     archived: HashMap<ChangeHash, u64>,
@@ -106,7 +107,7 @@ impl Store {
                         new,
                         first_position,
                         changes,
-                    } => self.append_part(new.map(|(workspace, _)| workspace), first_position, changes, rng),
+                    } => self.append_part(new, first_position, changes, rng),
                     effect => drop(self.perform(effect, rng)),
                 }
             }
@@ -124,7 +125,7 @@ impl Store {
         let archive = self.archive.as_ref().map(|(meta, _)| meta.clone());
         let position = archive.as_ref().map_or(0, |meta| meta.position);
         Some(Loaded {
-            workspace: self.workspace?,
+            access: self.access.clone()?,
             archive,
             tail: self
                 .rows
@@ -158,7 +159,6 @@ impl Store {
                 first_position,
                 changes,
             } => {
-                let new = new.map(|(workspace, _)| workspace);
                 if !fails {
                     let up_to = self.append(new, first_position, changes);
                     return Input::Stored { up_to };
@@ -213,16 +213,16 @@ impl Store {
     }
 
     /// The write is torn: some of the changes are there, perhaps all or none; nobody hears of it.
-    fn append_part(&mut self, new: Option<WorkspaceId>, first: u64, mut changes: Vec<Bytes>, rng: &mut Rng) {
+    fn append_part(&mut self, new: Option<Creation>, first: u64, mut changes: Vec<Bytes>, rng: &mut Rng) {
         changes.truncate(rng.below(changes.len() + 1));
         if !changes.is_empty() {
             self.append(new, first, changes);
         }
     }
 
-    fn append(&mut self, new: Option<WorkspaceId>, first: u64, changes: Vec<Bytes>) -> u64 {
-        match (self.workspace, new) {
-            (None, Some(workspace)) => self.workspace = Some(workspace),
+    fn append(&mut self, new: Option<Creation>, first: u64, changes: Vec<Bytes>) -> u64 {
+        match (&self.access, new) {
+            (None, Some(creation)) => self.access = Some(creation.access()),
             (None, None) => panic!("an append to a document that does not exist"),
             _ => {}
         }

@@ -3,16 +3,16 @@
 use fieldbook_core::id::{UserId, WorkspaceId};
 use rusqlite::{Connection, Row, params};
 
-use super::error::damaged;
-use super::query;
-use crate::{Account, Role, StoreError, Workspace};
+use super::{numbers, query};
+use crate::{Account, Place, StoreError, Workspace};
 
-/// The columns that [`parse_account`] takes, from accounts joined with their workspaces.
+/// The columns that [`parse_account`] takes, from accounts joined with their homes.
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "select accounts.id, accounts.name, password_hash, workspaces.id, workspaces.name, role from accounts
-             join workspaces on workspaces.key = accounts.workspace ",
+            "select accounts.id, accounts.name, password_hash, workspaces.id, workspaces.name, members.role from accounts
+             left join members on members.account = accounts.key and is_home = 1
+             left join workspaces on workspaces.key = members.workspace ",
             $rest
         )
     };
@@ -24,9 +24,16 @@ pub(super) fn parse_account(row: &Row<'_>) -> Result<Account, StoreError> {
         id: UserId(row.get(0)?),
         name: row.get(1)?,
         password_hash: row.get(2)?,
-        workspace: parse_workspace(row, 3)?,
-        role: parse_role(row.get(5)?)?,
+        home: parse_home(row)?,
     })
+}
+
+fn parse_home(row: &Row<'_>) -> Result<Option<Place>, StoreError> {
+    let Some(role) = row.get(5)? else { return Ok(None) };
+    Ok(Some(Place {
+        workspace: parse_workspace(row, 3)?,
+        role: numbers::parse(role)?,
+    }))
 }
 
 /// From its id and, in the column after it, its name.
@@ -42,39 +49,19 @@ pub(super) fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
-pub(super) fn role_number(role: Role) -> i64 {
-    match role {
-        Role::Viewer => 0,
-        Role::Editor => 1,
-        Role::Owner => 2,
-    }
-}
-
-pub(super) fn parse_role(number: i64) -> Result<Role, StoreError> {
-    match number {
-        0 => Ok(Role::Viewer),
-        1 => Ok(Role::Editor),
-        2 => Ok(Role::Owner),
-        _ => Err(damaged("a role")),
-    }
-}
-
 pub(super) fn insert_account(connection: &Connection, account: &Account) -> Result<(), StoreError> {
     let name_key = name_key(&account.name);
     let sql = "select exists (select 1 from accounts where name_key = ?)";
     if query::number(connection, sql, [&name_key])? != 0 {
         return Err(StoreError::Taken("the name"));
     }
-    let sql = "insert into accounts (id, name, name_key, password_hash, workspace, role)
-         select ?, ?, ?, ?, key, ? from workspaces where id = ?";
-    let values = params![
-        account.id.0,
-        account.name,
-        name_key,
-        account.password_hash,
-        role_number(account.role),
-        account.workspace.id.0
-    ];
+    let sql = "insert into accounts (id, name, name_key, password_hash) values (?, ?, ?, ?)";
+    let values = params![account.id.0, account.name, name_key, account.password_hash];
+    query::execute(connection, sql, values)?;
+    let Some(home) = &account.home else { return Ok(()) };
+    let sql = "insert into members (workspace, account, role, is_home)
+         select workspaces.key, accounts.key, ?, 1 from workspaces, accounts where workspaces.id = ? and accounts.id = ?";
+    let values = params![numbers::of(home.role), home.workspace.id.0, account.id.0];
     if !query::execute(connection, sql, values)? {
         return Err(StoreError::Conflict("there is no such workspace".into()));
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use fieldbook_core::id::DocumentId;
 use rusqlite::{Connection, params};
 
-use super::query;
-use crate::{NewDocument, StoreError};
+use super::{numbers, query};
+use crate::{NewDocument, Role, StoreError};
 
 /// Documents whose last position is remembered; beyond this all are forgotten and looked up again.
 const MOST_KNOWN: usize = 50_000;
@@ -77,6 +77,7 @@ impl Ledger {
         let repeated = (last + 1 - first).min(count) as usize;
         let known = match (known, append.new) {
             (Some(known), _) => {
+                check_not_purged(connection, append.id, known)?;
                 check_repeated(connection, append.id, known, first, &append.changes[..repeated])?;
                 known
             }
@@ -132,6 +133,16 @@ impl Ledger {
     }
 }
 
+/// What was purged is not brought back.
+fn check_not_purged(connection: &Connection, id: DocumentId, known: Known) -> Result<(), StoreError> {
+    let sql = "select purged_at_ms is not null from documents where key = ?";
+    if query::number(connection, sql, [known.key])? == 0 {
+        Ok(())
+    } else {
+        Err(conflict(id, "it was purged".into()))
+    }
+}
+
 /// The same changes again are fine: their caller did not hear that they were stored.
 fn check_repeated(
     connection: &Connection,
@@ -165,20 +176,24 @@ fn check_repeated(
 }
 
 fn create(connection: &Connection, id: DocumentId, new: &NewDocument) -> Result<i64, StoreError> {
-    let sql = "insert into documents (id, workspace, creator, kind, title, created_at_ms, changed_at_ms)
-         select ?1, workspaces.key, accounts.key, ?4, ?5, ?6, ?6
+    let sql = "insert into documents (id, workspace, creator, kind, title, created_at_ms, changed_at_ms, visibility)
+         select ?1, workspaces.key, accounts.key, ?4, ?5, ?6, ?6, ?7
          from workspaces, accounts where workspaces.id = ?2 and accounts.id = ?3
          returning key";
     let values = params![
         id.as_bytes(),
-        new.workspace.0,
-        new.creator.0,
+        new.creation.workspace().0,
+        new.creation.creator().0,
         new.kind,
         new.title,
-        new.created_at_ms
+        new.created_at_ms,
+        numbers::of(new.creation.visibility()),
     ];
-    query::first(connection, sql, values, |row| Ok(row.get(0)?))?
-        .ok_or_else(|| conflict(id, "its workspace or its creator is not known to the store".into()))
+    let key = query::first(connection, sql, values, |row| Ok(row.get(0)?))?
+        .ok_or_else(|| conflict(id, "its workspace or its creator is not known to the store".into()))?;
+    let sql = "insert into user_grants (document, account, role) select key, creator, ? from documents where key = ?";
+    query::execute(connection, sql, params![numbers::of(Role::Owner), key])?;
+    Ok(key)
 }
 
 fn conflict(id: DocumentId, what: String) -> StoreError {

@@ -4,12 +4,10 @@ use async_trait::async_trait;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 use rusqlite::{Connection, Row, params};
 
-use super::accounts::{
-    insert_account, name_key, parse_account, parse_role, parse_workspace, role_number, select_account,
-};
+use super::accounts::{insert_account, name_key, parse_account, parse_workspace, select_account};
 use super::documents::{find_key, parse_id};
 use super::error::damaged;
-use super::{SqliteStore, query};
+use super::{SqliteStore, numbers, query};
 use crate::{Account, Directory, DocumentEntry, Invitation, SignInSession, StoreError, Workspace};
 
 #[async_trait]
@@ -34,6 +32,14 @@ impl Directory for SqliteStore {
         let read = self.readers.read(|snapshot| {
             let sql = "select id, name from workspaces order by key limit 1";
             query::first(snapshot, sql, [], |row| parse_workspace(row, 0))
+        });
+        read.await
+    }
+
+    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        let read = self.readers.read(move |snapshot| {
+            let sql = "select id, name from workspaces where id = ?";
+            query::first(snapshot, sql, [id.0], |row| parse_workspace(row, 0))
         });
         read.await
     }
@@ -132,7 +138,7 @@ impl Directory for SqliteStore {
                  select ?, key, ?, ? from workspaces where id = ?";
             let values = params![
                 invitation.secret_hash,
-                role_number(invitation.role),
+                numbers::of(invitation.role),
                 invitation.expires_at_ms,
                 invitation.workspace.id.0
             ];
@@ -150,7 +156,7 @@ impl Directory for SqliteStore {
                 Ok(Invitation {
                     secret_hash,
                     workspace: parse_workspace(row, 0)?,
-                    role: parse_role(row.get(2)?)?,
+                    role: numbers::parse(row.get(2)?)?,
                     expires_at_ms: row.get(3)?,
                 })
             })
@@ -170,31 +176,12 @@ impl Directory for SqliteStore {
         write.await
     }
 
-    async fn list_documents(&self, workspace: WorkspaceId, archived: bool) -> Result<Vec<DocumentEntry>, StoreError> {
-        let read = self.readers.read(move |snapshot| {
-            let sql = select_entry!(
-                "where workspaces.id = ? and (archived_at_ms is not null) = ?
-                 order by changed_at_ms desc, documents.key desc"
-            );
-            query::all(snapshot, sql, params![workspace.0, archived], parse_entry)
-        });
-        read.await
-    }
-
     async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError> {
         let read = self.readers.read(move |snapshot| {
             let sql = select_entry!("where documents.id = ?");
             query::first(snapshot, sql, [id.as_bytes()], parse_entry)
         });
         read.await
-    }
-
-    async fn set_archived(&self, id: DocumentId, archived_at_ms: Option<i64>) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
-            let sql = "update documents set archived_at_ms = ? where id = ?";
-            query::execute(connection, sql, params![archived_at_ms, id.as_bytes()])
-        });
-        found(write.await?, "document")
     }
 
     async fn set_summary(
@@ -207,7 +194,7 @@ impl Directory for SqliteStore {
         let title = title.map(str::to_owned);
         let write = self.writer.write(move |connection| {
             let sql = "update documents set title = coalesce(?1, title), changed_at_ms = ?2, summarised_up_to = ?3
-                 where id = ?4 and summarised_up_to <= ?3";
+                 where id = ?4 and summarised_up_to <= ?3 and purged_at_ms is null";
             let values = params![title, changed_at_ms, up_to.cast_signed(), id.as_bytes()];
             Ok(query::execute(connection, sql, values)? || find_key(connection, id)?.is_some())
         });
@@ -240,7 +227,7 @@ impl SqliteStore {
     }
 }
 
-fn found(found: bool, what: &str) -> Result<(), StoreError> {
+pub(super) fn found(found: bool, what: &str) -> Result<(), StoreError> {
     if found {
         Ok(())
     } else {
@@ -253,12 +240,12 @@ fn accept(connection: &Connection, secret_hash: [u8; 32], account: &Account, now
     let sql = "delete from invitations where secret_hash = ? and expires_at_ms > ?
          returning (select id from workspaces where key = workspace), role";
     let used = query::first(connection, sql, params![secret_hash, now_ms], |row| {
-        Ok((WorkspaceId(row.get(0)?), parse_role(row.get(1)?)?))
+        Ok((WorkspaceId(row.get(0)?), numbers::parse(row.get(1)?)?))
     })?;
     let Some(used) = used else {
         return Ok(false);
     };
-    if used != (account.workspace.id, account.role) {
+    if account.home.as_ref().map(|home| (home.workspace.id, home.role)) != Some(used) {
         return Err(StoreError::Conflict(
             "the invitation is for another workspace or role".into(),
         ));
@@ -272,7 +259,7 @@ macro_rules! select_entry {
     ($rest:literal) => {
         concat!(
             "select documents.id, workspaces.id, kind, title, accounts.name, created_at_ms, changed_at_ms,
-                    archived_at_ms
+                    archived_at_ms, trashed_at_ms, visibility, state
              from documents
              join workspaces on workspaces.key = documents.workspace
              join accounts on accounts.key = documents.creator ",
@@ -280,9 +267,9 @@ macro_rules! select_entry {
         )
     };
 }
-use select_entry;
+pub(super) use select_entry;
 
-fn parse_entry(row: &Row<'_>) -> Result<DocumentEntry, StoreError> {
+pub(super) fn parse_entry(row: &Row<'_>) -> Result<DocumentEntry, StoreError> {
     Ok(DocumentEntry {
         id: parse_id(row)?,
         workspace: WorkspaceId(row.get(1)?),
@@ -292,5 +279,8 @@ fn parse_entry(row: &Row<'_>) -> Result<DocumentEntry, StoreError> {
         created_at_ms: row.get(5)?,
         changed_at_ms: row.get(6)?,
         archived_at_ms: row.get(7)?,
+        trashed_at_ms: row.get(8)?,
+        visibility: numbers::parse(row.get(9)?)?,
+        state: numbers::parse(row.get(10)?)?,
     })
 }

@@ -3,30 +3,30 @@
 use async_trait::async_trait;
 use automerge::ChangeHash;
 use bytes::Bytes;
-use fieldbook_core::id::{DocumentId, WorkspaceId};
+use fieldbook_core::id::DocumentId;
 use rusqlite::{Connection, Row, params};
 
 use super::append::Append;
 use super::error::damaged;
-use super::{SqliteStore, archive, query};
+use super::{SqliteStore, access, archive, query};
 use crate::{Archive, DocumentStore, NewDocument, Placed, StoreError, StoredDocument};
 
 #[async_trait]
 impl DocumentStore for SqliteStore {
     async fn load(&self, id: DocumentId) -> Result<Option<StoredDocument>, StoreError> {
         let read = self.readers.read(move |snapshot| {
-            let sql = "select documents.key, workspaces.id, summarised_up_to from documents
-                 join workspaces on workspaces.key = documents.workspace where documents.id = ?";
+            let sql = "select key, summarised_up_to from documents where id = ?";
             let found = query::first(snapshot, sql, [id.as_bytes()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned()))
+                Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
             })?;
-            let Some((key, workspace, summarised_up_to)) = found else {
+            let Some((key, summarised_up_to)) = found else {
                 return Ok(None);
             };
+            let access = access::read(snapshot, id)?.ok_or_else(|| damaged("a document without a workspace"))?;
             let archive = archive::read_meta(snapshot, key)?;
             let position = archive.as_ref().map_or(0, |archive| archive.position);
             Ok(Some(StoredDocument {
-                workspace: WorkspaceId(workspace),
+                access,
                 archive,
                 tail: read_rows(snapshot, id, key, position, u64::MAX)?,
                 summarised_up_to,
@@ -125,15 +125,21 @@ impl DocumentStore for SqliteStore {
     }
 
     async fn document_ids(&self) -> Result<Vec<DocumentId>, StoreError> {
-        let read = self
-            .readers
-            .read(|snapshot| query::all(snapshot, "select id from documents order by key", [], parse_id));
+        let read = self.readers.read(|snapshot| {
+            query::all(
+                snapshot,
+                "select id from documents where purged_at_ms is null order by key",
+                [],
+                parse_id,
+            )
+        });
         read.await
     }
 }
 
+/// Of a document that was purged there is nothing.
 pub(super) fn find_key(connection: &Connection, id: DocumentId) -> Result<Option<i64>, StoreError> {
-    let sql = "select key from documents where id = ?";
+    let sql = "select key from documents where id = ? and purged_at_ms is null";
     query::first(connection, sql, [id.as_bytes()], |row| Ok(row.get(0)?))
 }
 

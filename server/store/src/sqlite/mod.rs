@@ -6,6 +6,7 @@
 //! (`fieldbook token` while the server runs) take turns with the writer by SQLite's own lock, for which each waits up to
 //! [`SqliteOptions::busy_timeout`].
 
+mod access;
 mod accounts;
 mod append;
 mod archive;
@@ -14,7 +15,9 @@ mod directory;
 mod documents;
 mod error;
 mod identities;
+mod memberships;
 mod migrations;
+mod numbers;
 mod open;
 mod query;
 mod readers;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Params, Row};
 use crate::StoreError;
 
 /// Statements that a connection keeps prepared: more than there are.
-pub(super) const MOST_PREPARED: usize = 64;
+pub(super) const MOST_PREPARED: usize = 128;
 
 /// The first row, if there is one.
 pub(super) fn first<T>(

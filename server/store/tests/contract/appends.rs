@@ -5,7 +5,7 @@ use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{NewDocument, Store};
 use uuid::Uuid;
 
-use crate::sample::{House, assert_error, changes, document_id};
+use crate::sample::{House, assert_error, changes, creation, document_id};
 
 pub(crate) async fn a_document_that_does_not_exist_is_none(store: &impl Store) {
     let id = document_id();
@@ -23,7 +23,7 @@ pub(crate) async fn what_is_appended_is_loaded_in_order(store: &impl Store) {
     store.append(id, None, 701, changes([701])).await.unwrap();
     let loaded = store.load(id).await.unwrap().unwrap();
     assert_eq!(loaded.tail, changes(1..=701));
-    assert_eq!(loaded.workspace, house.workspace.id);
+    assert_eq!(loaded.access.workspace, house.workspace.id);
     assert!(loaded.archive.is_none());
 }
 
@@ -64,12 +64,12 @@ pub(crate) async fn workspace_and_creator_must_exist(store: &impl Store) {
     let house = House::build(store).await;
     let id = document_id();
     let nowhere = NewDocument {
-        workspace: WorkspaceId(Uuid::new_v4()),
+        creation: creation(house.ann.id, WorkspaceId(Uuid::new_v4())),
         ..house.new_document()
     };
     assert_error!(store.append(id, Some(nowhere), 1, changes([1])).await, Conflict);
     let nobody = NewDocument {
-        creator: UserId(Uuid::new_v4()),
+        creation: creation(UserId(Uuid::new_v4()), house.workspace.id),
         ..house.new_document()
     };
     assert_error!(store.append(id, Some(nobody), 1, changes([1])).await, Conflict);

@@ -1,18 +1,23 @@
 //! The list of documents.
 
+use fieldbook_core::access::{State, Subject, WorkspaceRole};
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::{NewDocument, Store};
 
-use crate::sample::{House, account, assert_error, changes, document_id, workspace};
+use crate::sample::{House, account, assert_error, changes, creation, document_id, workspace};
 
-async fn listed(store: &impl Store, house: &House, archived: bool) -> Vec<DocumentId> {
-    let entries = store.list_documents(house.workspace.id, archived).await.unwrap();
+fn ann(house: &House) -> Subject {
+    Subject::of(house.ann.id, "Ann", house.workspace.id, WorkspaceRole::Member)
+}
+
+async fn listed(store: &impl Store, house: &House, state: State) -> Vec<DocumentId> {
+    let entries = store.list_documents(&ann(house), state).await.unwrap();
     entries.into_iter().map(|entry| entry.id).collect()
 }
 
 pub(crate) async fn the_list_shows_the_last_changed_first(store: &impl Store) {
     let house = House::build(store).await;
-    assert!(listed(store, &house, false).await.is_empty());
+    assert!(listed(store, &house, State::InUse).await.is_empty());
     let (one, two, three) = (
         house.document(store, 1).await,
         house.document(store, 1).await,
@@ -20,7 +25,7 @@ pub(crate) async fn the_list_shows_the_last_changed_first(store: &impl Store) {
     );
     store.set_summary(one, None, 3000, 1).await.unwrap();
     store.set_summary(two, None, 5000, 1).await.unwrap();
-    assert_eq!(listed(store, &house, false).await, [two, one, three]);
+    assert_eq!(listed(store, &house, State::InUse).await, [two, one, three]);
 }
 
 pub(crate) async fn the_list_is_of_one_workspace(store: &impl Store) {
@@ -32,32 +37,19 @@ pub(crate) async fn the_list_is_of_one_workspace(store: &impl Store) {
     store.create_account(bo.clone()).await.unwrap();
     let id = document_id();
     let new = NewDocument {
-        workspace: south.id,
-        creator: bo.id,
+        creation: creation(bo.id, south.id),
         kind: None,
         ..house.new_document()
     };
     store.append(id, Some(new), 1, changes([1])).await.unwrap();
-    let entries = store.list_documents(south.id, false).await.unwrap();
+    let of_bo = Subject::of(bo.id, "Bo", south.id, WorkspaceRole::Member);
+    let entries = store.list_documents(&of_bo, State::InUse).await.unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(
         (entries[0].id, &entries[0].kind, entries[0].created_by.as_str()),
         (id, &None, "Bo")
     );
     assert_eq!(Some(&entries[0]), store.document(id).await.unwrap().as_ref());
-}
-
-pub(crate) async fn a_document_is_put_away_and_back(store: &impl Store) {
-    let house = House::build(store).await;
-    let id = house.document(store, 1).await;
-    store.set_archived(id, Some(7)).await.unwrap();
-    assert!(listed(store, &house, false).await.is_empty());
-    assert_eq!(listed(store, &house, true).await, [id]);
-    assert_eq!(store.document(id).await.unwrap().unwrap().archived_at_ms, Some(7));
-    store.append(id, None, 2, changes([2])).await.unwrap();
-    store.set_archived(id, None).await.unwrap();
-    assert_eq!(listed(store, &house, false).await, [id]);
-    assert!(listed(store, &house, true).await.is_empty());
 }
 
 pub(crate) async fn a_summary_changes_title_and_time(store: &impl Store) {
@@ -97,6 +89,5 @@ pub(crate) async fn the_list_knows_what_it_is_behind(store: &impl Store) {
 }
 
 pub(crate) async fn a_document_that_does_not_exist_cannot_be_changed(store: &impl Store) {
-    assert_error!(store.set_archived(document_id(), Some(1)).await, Conflict);
     assert_error!(store.set_summary(document_id(), Some("x"), 1, 1).await, Conflict);
 }

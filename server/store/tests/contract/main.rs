@@ -2,12 +2,14 @@
 //! more line at the end.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod access;
 mod appends;
 mod archives;
 mod documents;
 mod identities;
 mod people;
 mod sample;
+mod worlds;
 
 use fieldbook_store::Store;
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
@@ -93,9 +95,18 @@ macro_rules! contract {
             identities::a_secret_is_exchanged_when_the_next_one_comes_back,
             identities::a_password_is_changed,
             identities::a_session_is_ended_by_its_owner_only,
+            access::a_person_may_be_in_several_workspaces,
+            access::people_are_changed_within_bounds,
+            access::groups_are_of_one_workspace,
+            access::grants_are_given_and_taken,
+            access::leaving_ends_every_grant_for_good,
+            access::a_document_is_put_away_thrown_away_and_taken_back,
+            access::what_is_purged_is_gone_and_does_not_come_back,
+            access::a_credential_that_grants_lists_what_it_grants,
+            access::a_change_says_what_it_touches,
+            worlds::the_list_is_what_the_rule_says,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
-            documents::a_document_is_put_away_and_back,
             documents::a_summary_changes_title_and_time,
             documents::the_list_knows_what_it_is_behind,
             documents::a_document_that_does_not_exist_cannot_be_changed,

@@ -1,7 +1,7 @@
 //! Workspaces, accounts, sessions, invitations.
 
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Invitation, Role, SessionId, SignInSession, Store, Workspace};
+use fieldbook_store::{Account, Invitation, Place, SessionId, SignInSession, Store, Workspace, WorkspaceRole};
 use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, workspace};
@@ -41,7 +41,15 @@ pub(crate) async fn an_account_is_found_by_id_and_by_name(store: &impl Store) {
     assert_eq!(store.account(UserId(Uuid::new_v4())).await.unwrap(), None);
     store.rename_workspace(house.workspace.id, "Renamed").await.unwrap();
     assert_eq!(
-        store.account(house.ann.id).await.unwrap().unwrap().workspace.name,
+        store
+            .account(house.ann.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .home
+            .unwrap()
+            .workspace
+            .name,
         "Renamed"
     );
 }
@@ -117,11 +125,26 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
     assert_eq!(store.session_account(SECRET, 200).await.unwrap(), None);
 }
 
+fn guest(name: &str, workspace: &Workspace) -> Account {
+    at_home(name, workspace, WorkspaceRole::Guest)
+}
+
+fn at_home(name: &str, workspace: &Workspace, role: WorkspaceRole) -> Account {
+    let home = Place {
+        workspace: workspace.clone(),
+        role,
+    };
+    Account {
+        home: Some(home),
+        ..account(name, workspace)
+    }
+}
+
 async fn invite(store: &impl Store, house: &House) -> Invitation {
     let invitation = Invitation {
         secret_hash: SECRET,
         workspace: house.workspace.clone(),
-        role: Role::Viewer,
+        role: WorkspaceRole::Guest,
         expires_at_ms: 100,
     };
     store.create_invitation(invitation.clone(), 0).await.unwrap();
@@ -134,10 +157,7 @@ pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
     assert_eq!(store.invitation(SECRET, 99).await.unwrap(), Some(invitation.clone()));
     assert_eq!(store.invitation(SECRET, 100).await.unwrap(), None);
     assert_eq!(store.invitation([1; 32], 0).await.unwrap(), None);
-    let late = Account {
-        role: Role::Viewer,
-        ..account("Late", &house.workspace)
-    };
+    let late = guest("Late", &house.workspace);
     assert!(!store.accept_invitation(SECRET, late.clone(), 100).await.unwrap());
     assert_eq!(store.account(late.id).await.unwrap(), None);
     let next = Invitation {
@@ -156,17 +176,11 @@ pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
 pub(crate) async fn an_invitation_makes_one_account(store: &impl Store) {
     let house = House::build(store).await;
     invite(store, &house).await;
-    let bo = Account {
-        role: Role::Viewer,
-        ..account("Bo", &house.workspace)
-    };
+    let bo = guest("Bo", &house.workspace);
     assert!(store.accept_invitation(SECRET, bo.clone(), 50).await.unwrap());
     assert_eq!(store.account_by_name("bo").await.unwrap(), Some(bo));
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), None);
-    let cy = Account {
-        role: Role::Viewer,
-        ..account("Cy", &house.workspace)
-    };
+    let cy = guest("Cy", &house.workspace);
     assert!(!store.accept_invitation(SECRET, cy.clone(), 50).await.unwrap());
     assert_eq!(store.account(cy.id).await.unwrap(), None);
 }
@@ -174,10 +188,7 @@ pub(crate) async fn an_invitation_makes_one_account(store: &impl Store) {
 pub(crate) async fn a_taken_name_leaves_the_invitation_good(store: &impl Store) {
     let house = House::build(store).await;
     let invitation = invite(store, &house).await;
-    let ann = Account {
-        role: Role::Viewer,
-        ..account("ANN", &house.workspace)
-    };
+    let ann = guest("ANN", &house.workspace);
     assert_error!(store.accept_invitation(SECRET, ann, 50).await, Taken);
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), Some(invitation));
 }
@@ -185,17 +196,11 @@ pub(crate) async fn a_taken_name_leaves_the_invitation_good(store: &impl Store) 
 pub(crate) async fn an_invitation_makes_no_other_account(store: &impl Store) {
     let house = House::build(store).await;
     invite(store, &house).await;
-    let owner = Account {
-        role: Role::Owner,
-        ..account("Bo", &house.workspace)
-    };
+    let owner = at_home("Bo", &house.workspace, WorkspaceRole::Owner);
     assert_error!(store.accept_invitation(SECRET, owner, 50).await, Conflict);
     let south = workspace("South");
     store.create_workspace(south.clone()).await.unwrap();
-    let elsewhere = Account {
-        role: Role::Viewer,
-        ..account("Bo", &south)
-    };
+    let elsewhere = guest("Bo", &south);
     assert_error!(store.accept_invitation(SECRET, elsewhere, 50).await, Conflict);
     assert!(store.invitation(SECRET, 50).await.unwrap().is_some());
 }
@@ -203,10 +208,7 @@ pub(crate) async fn an_invitation_makes_no_other_account(store: &impl Store) {
 pub(crate) async fn an_invitation_raced_for_makes_one_account(store: &impl Store) {
     let house = House::build(store).await;
     invite(store, &house).await;
-    let person = |name| Account {
-        role: Role::Viewer,
-        ..account(name, &house.workspace)
-    };
+    let person = |name| guest(name, &house.workspace);
     let (one, two) = tokio::join!(
         store.accept_invitation(SECRET, person("Bo"), 50),
         store.accept_invitation(SECRET, person("Cy"), 50),
@@ -231,7 +233,7 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &impl Store) {
     let invitation = Invitation {
         secret_hash: SECRET,
         workspace: nowhere,
-        role: Role::Owner,
+        role: WorkspaceRole::Owner,
         expires_at_ms: 100,
     };
     assert_error!(store.create_invitation(invitation, 0).await, Conflict);

@@ -2,8 +2,11 @@
 
 use automerge::ChangeHash;
 use bytes::Bytes;
+use fieldbook_core::access::{Creation, Subject};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
-use fieldbook_store::{Account, Archive, ArchiveMeta, NewDocument, Placed, RetainedFrom, Role, Store, Workspace};
+use fieldbook_store::{
+    Account, Archive, ArchiveMeta, NewDocument, Place, Placed, RetainedFrom, Store, Workspace, WorkspaceRole,
+};
 use uuid::Uuid;
 
 /// A workspace and a person in it.
@@ -23,8 +26,7 @@ impl House {
 
     pub(crate) fn new_document(&self) -> NewDocument {
         NewDocument {
-            workspace: self.workspace.id,
-            creator: self.ann.id,
+            creation: creation(self.ann.id, self.workspace.id),
             kind: Some("account_plan".into()),
             title: "Plan".into(),
             created_at_ms: 1000,
@@ -58,9 +60,19 @@ pub(crate) fn account(name: &str, workspace: &Workspace) -> Account {
         id: UserId(Uuid::new_v4()),
         name: name.into(),
         password_hash: Some("$argon2id$stand-in".into()),
-        workspace: workspace.clone(),
-        role: Role::Editor,
+        home: Some(Place {
+            workspace: workspace.clone(),
+            role: WorkspaceRole::Member,
+        }),
     }
+}
+
+pub(crate) fn creation(user: UserId, workspace: WorkspaceId) -> Creation {
+    Creation::of(
+        &Subject::of(user, "somebody", workspace, WorkspaceRole::Member),
+        workspace,
+    )
+    .unwrap()
 }
 
 /// The store does not look into changes: any bytes will do.

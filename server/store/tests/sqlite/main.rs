@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod files;
+mod migrations;
 #[path = "../contract/sample.rs"]
 #[allow(dead_code, reason = "the contract suite uses more of it")]
 mod sample;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use automerge::ChangeHash;
 use automerge::sync::Message;
 use bytes::Bytes;
-use fieldbook_core::access::{Member, Role};
+use fieldbook_core::access::{Role, Subject, WorkspaceRole};
 use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 use fieldbook_core::limits::{Compaction, Timing};
@@ -21,7 +21,8 @@ const MOST_SOCKETS: usize = 8;
 
 struct Person {
     peer: PeerId,
-    member: Member,
+    home: WorkspaceId,
+    writes: bool,
 }
 
 pub(super) struct Stage {
@@ -54,23 +55,22 @@ impl Stage {
         self.sockets += 1;
         let socket = SocketId(self.sockets);
         let elsewhere = u128::from(who % 4 == 3);
-        let member = Member {
-            user: UserId(uuid::Uuid::from_u128(u128::from(who))),
-            name: "somebody".into(),
-            workspace: WorkspaceId(uuid::Uuid::from_u128(HOME + elsewhere)),
-            role: [Role::Editor, Role::Owner, Role::Viewer, Role::Editor][usize::from(who % 4)],
-        };
+        let user = UserId(uuid::Uuid::from_u128(u128::from(who)));
+        let home = WorkspaceId(uuid::Uuid::from_u128(HOME + elsewhere));
+        let mut subject = Subject::of(user, "somebody", home, WorkspaceRole::Member);
+        subject.bounds.role = [Role::Editor, Role::Owner, Role::Viewer, Role::Editor][usize::from(who % 4)];
         let peer = PeerId::new(&format!("peer-{}", who % 16)).expect("a name");
         let person = Person {
             peer: peer.clone(),
-            member: member.clone(),
+            home,
+            writes: subject.bounds.role.may_write(),
         };
         self.people.insert(socket, person);
         let extended = who & 16 != 0;
         self.step(Input::Open {
             socket,
             peer,
-            member,
+            subject: Arc::new(subject),
             extended,
             receipt: Arc::default(),
         });
@@ -219,9 +219,8 @@ impl Stage {
 
     fn sync(&mut self, who: u8, request: bool, message: SyncMessage) {
         let Some(socket) = self.socket(who) else { return };
-        let member = &self.people[&socket].member;
-        if member.role.may_write() {
-            let home = member.workspace;
+        let Person { home, writes, .. } = self.people[&socket];
+        if writes {
             let chunks = message.changes.iter().flat_map(|blob| split(blob).unwrap_or_default());
             for chunk in chunks {
                 match chunk {
@@ -252,7 +251,8 @@ impl Stage {
                 Effect::Unreadable(error) => panic!("what is stored is sound: {error}"),
                 question => {
                     if let Effect::Append { new, changes, .. } = &question {
-                        let home = new.map(|(home, _)| home).or(self.store.workspace);
+                        let home = new.map(|creation| creation.workspace());
+                        let home = home.or(self.store.access.as_ref().map(|access| access.workspace));
                         let home = home.expect("an append to a document that does not exist");
                         let allowed = |bytes| self.offered.contains(&(home, name(bytes)));
                         assert!(changes.iter().all(allowed), "R5: nobody who may write has sent this");
@@ -290,8 +290,8 @@ impl Stage {
         );
         if !message.heads.is_empty() || !message.changes.is_empty() {
             assert_eq!(
-                self.store.workspace,
-                Some(person.member.workspace),
+                self.store.access.as_ref().map(|access| access.workspace),
+                Some(person.home),
                 "R5: a stranger is told of the document"
             );
         }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use automerge::{AutoCommit, ChangeHash};
 use bytes::Bytes;
+use fieldbook_core::access::{DocumentAccess, Role, State, Visibility};
 use fieldbook_core::change::Change;
 use fieldbook_core::history::{ArchiveMeta, Placed, RetainedFrom, extend_index};
 use fieldbook_core::id::WorkspaceId;
@@ -19,7 +20,7 @@ const ARCHIVED: usize = 4;
 const RETAINED_FROM: usize = 3;
 
 pub(super) struct Store {
-    pub(super) workspace: Option<WorkspaceId>,
+    pub(super) access: Option<DocumentAccess>,
     pub(super) committed: HashSet<ChangeHash>,
     log: Vec<Bytes>,
     archived: usize,
@@ -34,7 +35,7 @@ impl Store {
             _ => (corpus::beginning().to_vec(), ARCHIVED),
         };
         Self {
-            workspace: (!log.is_empty()).then_some(WorkspaceId(uuid::Uuid::from_u128(HOME))),
+            access: (!log.is_empty()).then(access),
             committed: log.iter().map(|bytes| parse(bytes).hash).collect(),
             log,
             archived,
@@ -44,7 +45,7 @@ impl Store {
 
     pub(super) fn load(&self) -> Option<Loaded> {
         Some(Loaded {
-            workspace: self.workspace?,
+            access: self.access.clone()?,
             archive: (self.archived > 0).then(|| archive_meta().clone()),
             tail: self.log[self.archived..].to_vec(),
             summarised_up_to: self.log.len() as u64,
@@ -71,8 +72,8 @@ impl Store {
                 first_position,
                 changes,
             } if well => {
-                if let Some((workspace, _)) = new {
-                    self.workspace = Some(workspace);
+                if let Some(creation) = new {
+                    self.access = Some(creation.access());
                 }
                 self.append(first_position, changes)
             }
@@ -111,7 +112,7 @@ impl Store {
     }
 
     fn append(&mut self, first_position: u64, changes: Vec<Bytes>) -> Input {
-        assert!(self.workspace.is_some(), "an append to a document that does not exist");
+        assert!(self.access.is_some(), "an append to a document that does not exist");
         assert_eq!(
             first_position,
             self.log.len() as u64 + 1,
@@ -191,4 +192,15 @@ fn archive_meta() -> &'static ArchiveMeta {
             index: index.expect("real changes").encode().into(),
         }
     })
+}
+
+/// Of a document that the home workspace's members write.
+fn access() -> DocumentAccess {
+    DocumentAccess {
+        workspace: WorkspaceId(uuid::Uuid::from_u128(HOME)),
+        visibility: Visibility::Workspace,
+        default_role: Role::Editor,
+        grants: BTreeMap::new(),
+        state: State::InUse,
+    }
 }

@@ -4,6 +4,7 @@ import type { BodyEditor } from "~/editor/bodyEditor";
 import type { Surroundings } from "~/editor/commands";
 import { type FieldbookDocument, JUST_MADE, titleOf, UNTITLED } from "~/model/document";
 import { kindLabel } from "~/model/kinds";
+import { mayWrite } from "~/model/status";
 import { kindOf } from "~/model/words";
 import type { SyncEngine } from "~/sync/engine";
 import type { OpenDocument } from "~/sync/openDocument";
@@ -32,7 +33,7 @@ interface DocumentPageProps {
 /** A document with its title, its body and its tools. */
 export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: DocumentPageProps) {
   const word = useObservable(open.word);
-  const editable = (word.role ?? session.role) !== "viewer" && word.refused === null;
+  const editable = mayWrite(word.role ?? session.role) && word.refused === null;
   const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
   const kind = useDocumentValue(open, (document) => kindOf(document as FieldbookDocument));
   const [editor, setEditor] = useState<BodyEditor | null>(null);

@@ -17,7 +17,7 @@ export function AccountMenu({ session, onInvite, onSignOut }: AccountMenuProps) 
         <>
           {user.name}
           <br />
-          {workspace.name} · {role}
+          {workspace?.name} · {role}
         </>
       }
       trigger={

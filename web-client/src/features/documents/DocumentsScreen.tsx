@@ -49,7 +49,7 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
       <main id="main" tabIndex={-1} className={styles.main}>
         <div className={styles.head}>
           <div>
-            <p className={styles.workspace}>{session.workspace.name}</p>
+            <p className={styles.workspace}>{session.workspace?.name}</p>
             <h1>{archived ? "Archive" : "Documents"}</h1>
           </div>
           {mayWrite && !archived ? (
@@ -141,7 +141,9 @@ function Empty({
   if (archived)
     return <p className={styles.quiet}>Nothing here. What you archive stays here, and can be restored.</p>;
   if (role === "viewer")
-    return <p className={styles.quiet}>No documents yet. They appear here when somebody makes one.</p>;
+    return (
+      <p className={styles.quiet}>No documents yet. They appear here when somebody shares one with you.</p>
+    );
   return (
     <div className={styles.empty}>
       <p>Start with the account or the meeting that is on your mind.</p>

@@ -7,8 +7,8 @@ import { TextField } from "~/ui/TextField";
 import styles from "./DocumentsScreen.module.css";
 
 const ROLES: { role: Role; name: string; can: string }[] = [
-  { role: "editor", name: "Editor", can: "Reads and writes everything in this workspace." },
-  { role: "viewer", name: "Viewer", can: "Reads everything, changes nothing." },
+  { role: "editor", name: "Member", can: "Reads and writes what this workspace shares." },
+  { role: "viewer", name: "Guest", can: "Reads and writes what is shared with them by name." },
   { role: "owner", name: "Owner", can: "Does all that you can do, inviting included." },
 ];
 

@@ -115,7 +115,7 @@ function JoinForm({ secret, invitation }: { secret: string; invitation: Invitati
 
 function Intro({ invitation }: { invitation: Invitation }) {
   if (invitation.setup) return <p>You are the first one here, and will own this workspace.</p>;
-  const can = invitation.role === "viewer" ? "read its documents" : "read and write its documents";
+  const can = invitation.role === "viewer" ? "read what is shared with you" : "read and write its documents";
   return (
     <p>
       You are invited to <strong>{invitation.workspace.name}</strong>. You can {can}.

@@ -3,27 +3,40 @@
 use std::collections::BTreeMap;
 
 use fieldbook_core::id::{DocumentId, WorkspaceId};
-use fieldbook_store::{ExternalId, Role};
+use fieldbook_store::{ExternalId, Role, WorkspaceRole};
 use serde::Deserialize;
 
 use super::ForeignError;
-use crate::auth::{RoleName, check_name};
+use crate::auth::{DocumentRole, check_name};
 
 /// Longest `sub`, in bytes.
 const MOST_SUBJECT_BYTES: usize = 255;
 
-/// What somebody may do with one document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What somebody is in a workspace, or what they may do at most with the documents that its members share.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DocumentRole {
-    /// Everything, and says who else may.
+enum WorkspaceClaim {
     Owner,
-    /// Reads and writes.
+    Admin,
+    Member,
+    Guest,
     Editor,
-    /// Reads, and writes comments.
     Commenter,
-    /// Reads.
     Viewer,
+}
+
+impl WorkspaceClaim {
+    fn place(self) -> (WorkspaceRole, Role) {
+        match self {
+            Self::Owner => (WorkspaceRole::Owner, Role::Owner),
+            Self::Admin => (WorkspaceRole::Admin, Role::Owner),
+            Self::Member => (WorkspaceRole::Member, Role::Owner),
+            Self::Guest => (WorkspaceRole::Guest, Role::Owner),
+            Self::Editor => (WorkspaceRole::Member, Role::Editor),
+            Self::Commenter => (WorkspaceRole::Member, Role::Commenter),
+            Self::Viewer => (WorkspaceRole::Member, Role::Viewer),
+        }
+    }
 }
 
 /// What a good token says.
@@ -33,12 +46,20 @@ pub struct ForeignClaims {
     pub id: ExternalId,
     /// What they are shown as: `name`, or without one `sub`.
     pub name: String,
-    /// Where they belong, and what they may do there.
-    pub workspaces: Vec<(WorkspaceId, Role)>,
+    /// Where they belong, what they are there, and what they may do with a document there at most.
+    pub workspaces: BTreeMap<WorkspaceId, (WorkspaceRole, Role)>,
     /// Single documents. `None`: the token does not speak of any, which bounds nothing.
-    pub documents: Option<Vec<(DocumentId, DocumentRole)>>,
+    pub documents: Option<BTreeMap<DocumentId, Role>>,
     /// Milliseconds since 1970, with the leeway.
     pub expires_at_ms: i64,
+}
+
+impl ForeignClaims {
+    /// What they are in each workspace.
+    #[must_use]
+    pub fn roles(&self) -> BTreeMap<WorkspaceId, WorkspaceRole> {
+        self.workspaces.iter().map(|(id, (role, _))| (*id, *role)).collect()
+    }
 }
 
 /// As it stands in the token.
@@ -49,7 +70,7 @@ pub(super) struct Written {
     exp: f64,
     name: Option<String>,
     #[serde(default)]
-    workspaces: BTreeMap<String, RoleName>,
+    workspaces: BTreeMap<String, WorkspaceClaim>,
     documents: Option<BTreeMap<String, DocumentRole>>,
 }
 
@@ -68,13 +89,13 @@ impl Written {
         let name = check_name(name, "the claim name (or, without one, sub)").map_err(ForeignError::Name)?;
         let workspaces = self.workspaces.iter().map(|(id, role)| {
             let id = id.parse().map_err(|_| ForeignError::WorkspaceId)?;
-            Ok((id, Role::from(*role)))
+            Ok((id, role.place()))
         });
         let workspaces = workspaces.collect::<Result<_, ForeignError>>()?;
         let documents = self.documents.map(|documents| {
             let documents = documents.into_iter().map(|(id, role)| {
                 let id = id.parse().map_err(|_| ForeignError::DocumentId)?;
-                Ok((id, role))
+                Ok((id, role.into()))
             });
             documents.collect::<Result<_, ForeignError>>()
         });
@@ -119,7 +140,11 @@ mod tests {
             ("https://crm.example", "42")
         );
         assert_eq!((claims.name.as_str(), claims.expires_at_ms), ("Zoë", 130_000));
-        assert_eq!(claims.workspaces, [(WORKSPACE.parse().unwrap(), Role::Editor)]);
+        let editor = (WorkspaceRole::Member, Role::Editor);
+        assert_eq!(
+            claims.workspaces,
+            BTreeMap::from([(WORKSPACE.parse().unwrap(), editor)])
+        );
         assert_eq!(claims.documents, None);
         let without_name = parse(|claims| claims["name"] = json!(null)).unwrap();
         assert_eq!(without_name.name, "42");
@@ -129,10 +154,10 @@ mod tests {
     fn single_documents_are_a_bound_even_when_there_are_none() {
         let id = DocumentId::from_bytes(uuid::Uuid::new_v4().into_bytes()).unwrap();
         let one = parse(|claims| claims["documents"] = json!({id.to_string(): "commenter"})).unwrap();
-        assert_eq!(one.documents, Some(vec![(id, DocumentRole::Commenter)]));
+        assert_eq!(one.documents, Some(BTreeMap::from([(id, Role::Commenter)])));
         assert_eq!(
             parse(|claims| claims["documents"] = json!({})).unwrap().documents,
-            Some(vec![])
+            Some(BTreeMap::new())
         );
     }
 

@@ -12,8 +12,8 @@ use jsonwebtoken::{Header, Validation, decode_header};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
+pub use claims::ForeignClaims;
 use claims::Written;
-pub use claims::{DocumentRole, ForeignClaims};
 use keys::{Found, Key, KeySet};
 use source::Source;
 

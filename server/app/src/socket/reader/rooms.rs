@@ -145,13 +145,46 @@ impl Reader {
         Command::Open {
             socket: self.socket,
             peer: joined.peer.clone(),
-            member: self.member.clone(),
+            subject: Arc::clone(&self.identity.subject),
             extended: joined.extended,
             outbox: self.outbox.clone(),
             turns: self.share.turns.clone(),
             kept: self.share.memory.charge(),
             receipt,
         }
+    }
+
+    /// What this person may do has changed: each of their rooms hears of it.
+    pub(super) async fn renew(&mut self) -> Result<(), End> {
+        self.memberships.mark_unchanged();
+        match self.identity.renewed(self.state.store.as_ref()).await {
+            Ok(subject) => self.identity.subject = subject,
+            // What was true before is not to be gone by.
+            Err(error) => {
+                tracing::error!(socket = self.socket.0, %error, "what somebody may do cannot be read");
+                return Err(End::Refused(
+                    1013,
+                    "the server cannot say what you may do; connect again in a moment".to_owned(),
+                ));
+            }
+        }
+        let documents: Vec<_> = self.documents.keys().copied().collect();
+        for document in documents {
+            let input = Input::Subject {
+                socket: self.socket,
+                subject: Some(Arc::clone(&self.identity.subject)),
+            };
+            let charge = self.share.memory.charge();
+            let command = Command::Input {
+                input,
+                turn: None,
+                charge,
+            };
+            if !self.send(document, command).await {
+                self.documents.remove(&document);
+            }
+        }
+        Ok(())
     }
 
     async fn send(&self, document: DocumentId, command: Command) -> bool {
@@ -175,6 +208,6 @@ impl Reader {
             End::Clean(why) | End::Lost(why) => why,
             End::Refused(_, reason) => reason.as_str(),
         };
-        tracing::info!(socket = self.socket.0, user = %self.member.user, clean, why, "left");
+        tracing::info!(socket = self.socket.0, user = %self.identity.user, clean, why, "left");
     }
 }

@@ -1,0 +1,62 @@
+//! May whoever asks do it? Asked once for each operation; the permit is what the operation works with.
+
+use fieldbook_core::access::{Action, Denied, Permit, Resource, authorise};
+use fieldbook_core::id::{DocumentId, WorkspaceId};
+
+use super::ApiError;
+use crate::auth::Identity;
+use crate::startup::State;
+
+/// With a document, whose id stands in the address.
+///
+/// # Errors
+/// 404 if there is none, or none for them; 403 if they may know of it and not do this.
+pub(super) async fn on_document(
+    identity: &Identity,
+    action: Action,
+    id: &str,
+    state: &State,
+) -> Result<Permit, ApiError> {
+    let id: DocumentId = id.parse().map_err(|_| no_document())?;
+    let access = state.store.document_access(id).await?.ok_or_else(no_document)?;
+    let resource = Resource::Document(id, &access);
+    authorise(&identity.subject, action, &resource).map_err(|denied| match denied {
+        Denied::NotFound => no_document(),
+        Denied::Forbidden => ApiError::Forbidden(
+            "your role on this document, or the state that it is in, does not allow this; its owners can change that"
+                .to_owned(),
+        ),
+    })
+}
+
+/// In a workspace.
+///
+/// # Errors
+/// 404 if there is none, or none for them; 403 if they may know of it and not do this.
+pub(super) fn in_workspace(identity: &Identity, action: Action, id: WorkspaceId) -> Result<Permit, ApiError> {
+    authorise(&identity.subject, action, &Resource::Workspace(id)).map_err(|denied| match denied {
+        Denied::NotFound => ApiError::NotFound("there is no such workspace".to_owned()),
+        Denied::Forbidden => not_in_workspace(),
+    })
+}
+
+/// In the workspace that is their home.
+///
+/// # Errors
+/// 403 if they have none, or may not do this.
+pub(super) fn at_home(identity: &Identity, action: Action) -> Result<Permit, ApiError> {
+    let home = identity.subject.home.ok_or_else(not_in_workspace)?;
+    in_workspace(identity, action, home)
+}
+
+pub(super) fn not_in_workspace() -> ApiError {
+    ApiError::Forbidden(
+        "your role in the workspace, or the credential that you came with, does not allow this; its admins can change \
+         that"
+            .to_owned(),
+    )
+}
+
+fn no_document() -> ApiError {
+    ApiError::NotFound("there is no such document for you".to_owned())
+}

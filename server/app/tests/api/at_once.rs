@@ -1,0 +1,237 @@
+//! D5, D6, R5: what changes in the store holds for sockets that are open, and for nobody else's.
+
+use fieldbook_core::access::{Action, Grantee, Permit, Resource, Role, Subject, Visibility, WorkspaceRole, authorise};
+use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
+use fieldbook_harness::{Peer, TestUser, Value};
+use fieldbook_store::{Touched, WorkspaceSettings};
+use serde_json::json;
+
+use crate::people::{Person, TestServer};
+
+/// Ann owns the workspace, ben is a member; both have a document of ann's open.
+struct Scene {
+    server: TestServer,
+    owner: Person,
+    ann: Peer,
+    ben: Peer,
+    ben_id: UserId,
+    workspace: WorkspaceId,
+    document: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut fieldbook::config::Config)) -> Self {
+        let server = TestServer::start_with(change).await;
+        let owner = server.set_up("Ann").await;
+        let member = server.join(&owner.invite("editor").await, "Ben").await;
+        let session = member.get("/api/session").await.json();
+        let id = |key: &str| session[key]["id"].as_str().unwrap().to_owned();
+        let (ben_id, workspace) = (id("user").parse().unwrap(), id("workspace").parse().unwrap());
+        let peer = async |person: &Person, name| {
+            let token = server.bounded(person, Role::Owner).await.token.unwrap();
+            TestUser::new(name, &token, server.server.addr())
+                .connect_fieldbook()
+                .await
+        };
+        let (mut ann, mut ben) = (peer(&owner, "ann").await, peer(&member, "ben").await);
+        let document = ann.create().await;
+        ann.write(&document, "Ann").await;
+        ann.saved(&document).await;
+        ben.find(&document).await.unwrap();
+        ben.write(&document, " and Ben").await;
+        ben.saved(&document).await;
+        becomes(&mut ben, "editor").await;
+        Self {
+            server,
+            owner,
+            ann,
+            ben,
+            ben_id,
+            workspace,
+            document,
+        }
+    }
+
+    fn id(&self) -> DocumentId {
+        self.document.parse().unwrap()
+    }
+
+    /// What ann may, who owns the workspace and the document.
+    async fn on_document(&self, action: Action) -> Permit {
+        let access = self
+            .server
+            .server
+            .state()
+            .store
+            .document_access(self.id())
+            .await
+            .unwrap()
+            .unwrap();
+        authorise(&self.power(), action, &Resource::Document(self.id(), &access)).unwrap()
+    }
+
+    fn as_owner(&self, action: Action) -> Permit {
+        let owner = Subject::of(UserId(uuid::Uuid::nil()), "power", self.workspace, WorkspaceRole::Owner);
+        authorise(&owner, action, &Resource::Workspace(self.workspace)).unwrap()
+    }
+
+    fn power(&self) -> Subject {
+        let mut owner = Subject::of(UserId(uuid::Uuid::nil()), "power", self.workspace, WorkspaceRole::Owner);
+        let documents = [(self.id(), Role::Owner)].into();
+        owner.bounds.documents = fieldbook_core::access::Documents::Granted(documents);
+        owner
+    }
+
+    async fn tell(&self, touched: Touched) {
+        self.server.server.state().sockets.access_changed(touched).await;
+    }
+
+    /// Ben is not here any more; ann goes on, on the same socket.
+    async fn ben_is_out(&mut self) {
+        let document = self.document.clone();
+        self.ben
+            .until("doc-unavailable", |ben| ben.replica(&document).unavailable)
+            .await;
+        let before = self.ben.text(&document);
+        self.ben.write(&document, ", unheard").await;
+        self.ann.write(&document, ", unseen").await;
+        self.ann.saved(&document).await;
+        assert!(!self.ann.text(&document).contains("unheard"));
+        assert_eq!(self.ben.text(&document), format!("{before}, unheard"));
+        assert!(self.ann.is_connected() && self.ben.is_connected());
+    }
+}
+
+async fn becomes(peer: &mut Peer, role: &str) {
+    peer.fb_where("role", |frame| frame.text("role") == role).await;
+}
+
+#[tokio::test]
+async fn a_removed_member_is_out_and_begins_anew_when_they_come_back() {
+    let mut scene = Scene::new().await;
+    let store = &scene.server.server.state().store;
+    let regards = scene.as_owner(Action::ChangeMember(WorkspaceRole::Owner));
+    let touched = store.set_member(&regards, scene.ben_id, None).await.unwrap();
+    scene.tell(touched).await;
+    scene.ben_is_out().await;
+    let store = &scene.server.server.state().store;
+    let member = Some(WorkspaceRole::Member);
+    let touched = store.set_member(&regards, scene.ben_id, member).await.unwrap();
+    scene.tell(touched).await;
+    becomes(&mut scene.ben, "editor").await;
+    let document = scene.document.clone();
+    scene.ann.sees(&document, "unheard").await;
+}
+
+#[tokio::test]
+async fn whoever_is_held_back_for_sending_too_fast_hears_of_it_all_the_same() {
+    let mut scene = Scene::with(|config| config.limits.bytes_per_second = 3_000).await;
+    // For some minutes; what is read at once holds it back for longer than the test waits.
+    let much = Value::frame("nonsense").with("data", vec![0_u8; 900_000]);
+    scene.ben.send_frame(&much).await;
+    let store = std::sync::Arc::clone(&scene.server.server.state().store);
+    let regards = scene.as_owner(Action::ChangeMember(WorkspaceRole::Owner));
+    let touched = store.set_member(&regards, scene.ben_id, None).await.unwrap();
+    scene.tell(touched).await;
+    let document = scene.document.clone();
+    scene
+        .ben
+        .until("doc-unavailable", |ben| ben.replica(&document).unavailable)
+        .await;
+}
+
+#[tokio::test]
+async fn grants_groups_and_visibility_reach_open_sockets() {
+    let mut scene = Scene::new().await;
+    let store = std::sync::Arc::clone(&scene.server.server.state().store);
+    let (share, hide) = (
+        scene.on_document(Action::Share).await,
+        scene.on_document(Action::ChangeVisibility).await,
+    );
+    let ben = Grantee::User(scene.ben_id);
+    scene
+        .tell(store.set_grant(&share, ben, Some(Role::Viewer)).await.unwrap())
+        .await;
+    becomes(&mut scene.ben, "viewer").await;
+    scene.tell(store.set_grant(&share, ben, None).await.unwrap()).await;
+    becomes(&mut scene.ben, "editor").await;
+    let settings = WorkspaceSettings {
+        default_role: Role::Commenter,
+        new_documents: Visibility::Workspace,
+    };
+    let (change, manage) = (Action::ChangeSettings, Action::ManageGroups);
+    let (change, manage) = (scene.as_owner(change), scene.as_owner(manage));
+    scene.tell(store.set_settings(&change, settings).await.unwrap()).await;
+    becomes(&mut scene.ben, "commenter").await;
+    let group = GroupId(uuid::Uuid::new_v4());
+    store.put_group(&manage, group, "Sales").await.unwrap();
+    scene
+        .tell(
+            store
+                .set_grant(&share, Grantee::Group(group), Some(Role::Owner))
+                .await
+                .unwrap(),
+        )
+        .await;
+    scene
+        .tell(
+            store
+                .set_group_member(&manage, group, scene.ben_id, true)
+                .await
+                .unwrap(),
+        )
+        .await;
+    becomes(&mut scene.ben, "owner").await;
+    scene.tell(store.delete_group(&manage, group).await.unwrap()).await;
+    becomes(&mut scene.ben, "commenter").await;
+    scene
+        .tell(store.set_visibility(&hide, Visibility::Private).await.unwrap())
+        .await;
+    scene.ben_is_out().await;
+}
+
+#[tokio::test]
+async fn what_is_archived_is_read_and_what_is_purged_is_gone() {
+    let mut scene = Scene::new().await;
+    let store = std::sync::Arc::clone(&scene.server.server.state().store);
+    let path = format!("/api/documents/{}", scene.document);
+    assert_eq!(
+        scene.owner.post(&format!("{path}/archive"), json!({})).await.status,
+        204
+    );
+    becomes(&mut scene.ben, "viewer").await;
+    becomes(&mut scene.ann, "viewer").await;
+    assert_eq!(
+        scene.owner.post(&format!("{path}/restore"), json!({})).await.status,
+        204
+    );
+    becomes(&mut scene.ben, "editor").await;
+    becomes(&mut scene.ann, "owner").await;
+    let trash = scene.on_document(Action::Trash).await;
+    scene.tell(store.change_state(&trash, 1).await.unwrap()).await;
+    becomes(&mut scene.ann, "viewer").await;
+    let document = scene.document.clone();
+    scene
+        .ben
+        .until("doc-unavailable", |ben| ben.replica(&document).unavailable)
+        .await;
+    let purge = scene.on_document(Action::Purge).await;
+    scene.tell(store.change_state(&purge, 2).await.unwrap()).await;
+    scene
+        .ann
+        .until("doc-unavailable", |ann| ann.replica(&document).unavailable)
+        .await;
+    scene.ann.write(&document, "back").await;
+    scene.ann.reconnect().await;
+    scene.ann.send(&document).await;
+    scene.ann.listen(std::time::Duration::from_millis(500)).await;
+    let stored = store.load(scene.id()).await.unwrap().unwrap();
+    assert!(
+        stored.tail.is_empty() && stored.archive.is_none(),
+        "no client brings it back"
+    );
+}
