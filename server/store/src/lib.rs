@@ -2,13 +2,15 @@
 //!
 //! [`DocumentStore`] holds the change logs, [`Directory`] holds people,
 //! sessions and the list of documents, [`Identities`] holds by what else
-//! people are known. [`sqlite`] implements all of them; one contract suite (`tests/contract/`) says what any implementation must do.
+//! people are known, [`AuditLog`] what was done. [`sqlite`] implements all of them; one contract suite (`tests/contract/`) says what any implementation must do.
 
+mod audit;
 mod directory;
 mod document;
 mod identities;
 pub mod sqlite;
 
+pub use audit::{Action, AuditEntry, AuditEvent, AuditLog, Credential, Named};
 pub use directory::{Account, Directory, DocumentEntry, Invitation, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::Role;
@@ -32,5 +34,5 @@ pub enum StoreError {
 }
 
 /// Everything that the server keeps.
-pub trait Store: DocumentStore + Directory + Identities {}
-impl<T: DocumentStore + Directory + Identities> Store for T {}
+pub trait Store: DocumentStore + Directory + Identities + AuditLog {}
+impl<T: DocumentStore + Directory + Identities + AuditLog> Store for T {}

@@ -5,12 +5,15 @@ use actix_web::dev::RequestHead;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Device, Role, SecretState, SessionId, StoreError};
+use fieldbook_store::{
+    Account, Action, AuditEvent, Credential, Device, Named, Role, SecretState, SessionId, StoreError,
+};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
 use super::session::{COOKIE, SessionCookie};
 use super::{RoleName, embedded, now_ms};
+use crate::audit;
 use crate::http::ApiError;
 use crate::startup::State;
 
@@ -32,20 +35,11 @@ pub struct Identity {
     /// What they may do there, as far as this token goes.
     pub role: Role,
     /// How they showed it.
-    pub via: Via,
+    pub via: Credential,
     /// The browser's session, if it was that.
     pub session: Option<SessionId>,
     /// Until when it is good; milliseconds since 1970.
     pub expires_at_ms: i64,
-}
-
-/// How somebody showed who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// A browser's session.
-    Cookie,
-    /// A token.
-    Token,
 }
 
 /// Why nobody is known to have sent a request.
@@ -102,7 +96,7 @@ pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, 
     if request.uri.path() == SYNC_PATH || !request.method.is_safe() {
         check_origin(request, &state.config.server, true)?;
     }
-    by_session(&cookie, state).await
+    by_session(&cookie, request, state).await
 }
 
 async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
@@ -113,17 +107,17 @@ async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
     {
         let claims = foreign.read(token).await?;
         let (account, role) = embedded::account_of(&claims, state.store.as_ref()).await?;
-        return Ok(identity(account, role, Via::Token, claims.expires_at_ms));
+        return Ok(identity(account, role, Credential::ForeignToken, claims.expires_at_ms));
     }
     let claims = state.token_key.read(token).map_err(|_| AuthError::InvalidToken)?;
     let user: UserId = claims.sub.parse().map_err(|_| AuthError::InvalidToken)?;
     let account = state.store.account(user).await?.ok_or(AuthError::InvalidToken)?;
     let role = account.role.min(claims.role.into());
     let expires_at_ms = i64::try_from(claims.exp.saturating_mul(1000)).unwrap_or(i64::MAX);
-    Ok(identity(account, role, Via::Token, expires_at_ms))
+    Ok(identity(account, role, Credential::Token, expires_at_ms))
 }
 
-async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
+async fn by_session(value: &str, request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
     let session = SessionCookie::received(value).ok_or(AuthError::InvalidSession)?;
     let account = state
         .store
@@ -132,7 +126,7 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         .ok_or(AuthError::InvalidSession)?;
     let device = state.store.device(session.hash(), now_ms()).await?;
     let (device, secret) = device.ok_or(AuthError::InvalidSession)?;
-    keep_to(&device, secret, session.hash(), account.id, state).await?;
+    keep_to(&device, secret, session.hash(), &account, request, state).await?;
     if now_ms() - device.seen_at_ms > SEEN_STEP_MS
         && let Err(error) = state.store.touch_device(device.id, now_ms()).await
     {
@@ -140,7 +134,7 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         tracing::debug!(%error, "when a session was last seen could not be noted");
     }
     let role = account.role;
-    let mut identity = identity(account, role, Via::Cookie, session.expires_at_ms);
+    let mut identity = identity(account, role, Credential::Session, session.expires_at_ms);
     identity.session = Some(device.id);
     Ok(identity)
 }
@@ -150,7 +144,8 @@ async fn keep_to(
     device: &Device,
     secret: SecretState,
     hash: [u8; 32],
-    user: UserId,
+    account: &Account,
+    request: &RequestHead,
     state: &State,
 ) -> Result<(), AuthError> {
     let now_ms = now_ms();
@@ -166,7 +161,13 @@ async fn keep_to(
             tracing::warn!(
                 "a session came with a secret that was exchanged long ago: it ends, somebody may have a copy"
             );
-            state.store.end_session(user, device.id).await?;
+            let event = AuditEvent {
+                workspace: Some(account.workspace.id),
+                subject: Some(Named::from(account)),
+                detail: Some("an old secret of it was used: somebody may have a copy".to_owned()),
+                ..audit::asked(Action::SessionEnded, Credential::Session, request, &state.config.server)
+            };
+            state.store.end_session(account.id, device.id, event).await?;
             state.sockets.sessions.end(device.id);
             return Err(AuthError::InvalidSession);
         }
@@ -174,7 +175,7 @@ async fn keep_to(
     Ok(())
 }
 
-fn identity(account: Account, role: Role, via: Via, expires_at_ms: i64) -> Identity {
+fn identity(account: Account, role: Role, via: Credential, expires_at_ms: i64) -> Identity {
     Identity {
         user: account.id,
         name: account.name,

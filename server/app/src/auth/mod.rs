@@ -12,7 +12,7 @@ mod session;
 mod token;
 
 pub use foreign::{DocumentRole, ForeignClaims, ForeignError, ForeignTokens};
-pub use identity::{AuthError, Identity, Via, identify};
+pub use identity::{AuthError, Identity, identify};
 pub use name::{NameError, check_name};
 pub use origin::{HostRefused, check_origin, client_address, own_origin};
 pub use password::{PasswordError, Passwords};

@@ -2,10 +2,13 @@
 
 use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
-use fieldbook_store::{Account, Directory, Role, StoreError, Workspace};
+use fieldbook_store::{
+    Account, Action, AuditEvent, AuditLog, Credential, Directory, Named, Role, StoreError, Workspace,
+};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, Token, no_data};
+use crate::audit;
 use crate::auth::{RoleName, TokenKey, check_name, now_ms};
 use crate::config::Config;
 use crate::startup::{first_workspace, open_store};
@@ -31,6 +34,13 @@ pub(super) async fn token(config: &Config, arguments: &Token) -> Result<(), Fail
     let key = TokenKey::from_store(&store).await?;
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
     let token = key.issue(account.id, &account.name, role, now_s, arguments.ttl)?;
+    let made = AuditEvent {
+        workspace: Some(account.workspace.id),
+        subject: Some(Named::from(&account)),
+        detail: Some(format!("{}, {} s", role.as_str(), arguments.ttl)),
+        ..audit::on_this_machine(Action::TokenMade, Credential::CommandLine)
+    };
+    store.record(made).await?;
     store.close().await;
     println!("{token}");
     Ok(())

@@ -244,6 +244,7 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::Busy => Self::Unavailable(error.to_string()),
+            PasswordError::Length(..) | PasswordError::Weak(_) => Self::Invalid(error.to_string()),
             PasswordError::Unexpected(reason) => Self::Unexpected(reason),
         }
     }

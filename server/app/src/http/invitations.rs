@@ -3,11 +3,12 @@
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::id::UserId;
-use fieldbook_store::{Account, Role, StoreError};
+use fieldbook_store::{Account, Action, AuditEvent, Credential, Role, StoreError};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::readers::Object;
-use super::{ApiError, Problem, password, session};
+use super::{ApiError, Problem, session};
+use crate::audit;
 use crate::auth::{AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin};
 use crate::startup::State;
 
@@ -56,14 +57,17 @@ pub(super) async fn accept(
     state
         .rate
         .sign_in_address(client_address(request.head(), &state.config.server))?;
+    let company = new.workspace_name.as_deref().unwrap_or(&invitation.workspace.name);
+    let known = [new.name.as_str(), company];
+    let password_hash = state.passwords.hash_new(new.password, &known).await?;
     let mut account = Account {
         id: UserId(uuid::Uuid::new_v4()),
         name: new.name,
-        password_hash: Some(state.passwords.hash(new.password).await?),
+        password_hash: Some(password_hash),
         workspace: invitation.workspace,
         role: invitation.role,
     };
-    let accepted = state.store.accept_invitation(hash, account.clone(), now_ms()).await;
+    let accepted = accept_audited(hash, &account, &request, &state).await;
     match accepted {
         Ok(true) => {}
         Ok(false) => return Err(gone()),
@@ -80,7 +84,7 @@ pub(super) async fn accept(
         account.workspace.name = name;
     }
     let mut response = HttpResponse::Created();
-    response.cookie(session::begin(&account, &request, &state).await?);
+    response.cookie(session::begin(&account, Credential::Link, &request, &state).await?);
     let role = account.role.into();
     Ok(session::answer(response, &account, role, &state))
 }
@@ -120,12 +124,35 @@ pub(super) async fn create(
         role: body.role.into(),
         expires_at_ms,
     };
-    state.store.create_invitation(invitation, now_ms).await?;
+    let event = AuditEvent {
+        detail: Some(invitation.role.as_str().to_owned()),
+        ..audit::by(&identity, Action::Invited, request.head(), &state.config.server)
+    };
+    state.store.create_invitation(invitation, now_ms, event).await?;
     let url = format!("{own}/join/{}", secret.as_str());
     Ok(HttpResponse::Created().json(InvitationLink {
         url,
         expires_at: expires_at_ms,
     }))
+}
+
+async fn accept_audited(
+    hash: [u8; 32],
+    account: &Account,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<bool, StoreError> {
+    let action = if hash == state.setup_hash {
+        Action::SetUp
+    } else {
+        Action::InvitationUsed
+    };
+    let event = AuditEvent {
+        detail: Some(account.role.as_str().to_owned()),
+        ..audit::by_account(account, Credential::Link, action, request.head(), &state.config.server)
+    };
+    let account = account.clone();
+    state.store.accept_invitation(hash, account, now_ms(), event).await
 }
 
 async fn find(secret: &str, state: &State) -> Result<([u8; 32], fieldbook_store::Invitation), ApiError> {
@@ -150,7 +177,6 @@ struct Checked {
 impl Checked {
     fn from(new: NewAccount) -> Result<Self, ApiError> {
         let name = check_name(&new.name, "the name")?;
-        password::check(&new.password)?;
         let workspace_name = new.workspace_name.filter(|name| !name.trim().is_empty());
         let workspace_name = workspace_name
             .map(|name| check_name(&name, "the workspace's name"))

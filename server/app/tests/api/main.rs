@@ -3,6 +3,7 @@
 // A test may end where something unexpected comes back; helpers of tests are tests to us, though not to clippy.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod boundary;
 mod command_line;
 mod devices;

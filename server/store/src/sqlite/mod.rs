@@ -9,6 +9,7 @@
 mod accounts;
 mod append;
 mod archive;
+mod audit;
 mod codec;
 mod directory;
 mod documents;

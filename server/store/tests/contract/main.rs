@@ -4,6 +4,7 @@
 
 mod appends;
 mod archives;
+mod audit;
 mod documents;
 mod identities;
 mod people;
@@ -93,6 +94,12 @@ macro_rules! contract {
             identities::a_secret_is_exchanged_when_the_next_one_comes_back,
             identities::a_password_is_changed,
             identities::a_session_is_ended_by_its_owner_only,
+            audit::an_event_is_read_as_it_was_written,
+            audit::the_last_come_first_and_page_by_page,
+            audit::a_workspace_sees_its_own_and_what_belongs_to_none,
+            audit::what_was_not_done_is_not_written_down,
+            audit::refusals_are_written_down_once_a_minute,
+            audit::refusals_have_a_bound,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
             documents::a_document_is_put_away_and_back,

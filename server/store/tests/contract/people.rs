@@ -4,7 +4,7 @@ use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{Account, Invitation, Role, SessionId, SignInSession, Store, Workspace};
 use uuid::Uuid;
 
-use crate::sample::{House, account, assert_error, workspace};
+use crate::sample::{House, account, assert_error, event, workspace};
 
 const SECRET: [u8; 32] = [9; 32];
 
@@ -81,7 +81,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
         user: house.ann.id,
         expires_at_ms: 100,
     };
-    store.create_session(session.clone(), 0).await.unwrap();
+    store.create_session(session.clone(), 0, event()).await.unwrap();
     assert_eq!(
         store.session_account(SECRET, 99).await.unwrap(),
         Some(house.ann.clone())
@@ -97,6 +97,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
                 ..session.clone()
             },
             100,
+            event(),
         )
         .await
         .unwrap();
@@ -109,11 +110,12 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
                 ..session
             },
             100,
+            event(),
         )
         .await
         .unwrap();
-    store.delete_session(SECRET).await.unwrap();
-    store.delete_session(SECRET).await.unwrap();
+    store.delete_session(SECRET, event()).await.unwrap();
+    store.delete_session(SECRET, event()).await.unwrap();
     assert_eq!(store.session_account(SECRET, 200).await.unwrap(), None);
 }
 
@@ -124,7 +126,7 @@ async fn invite(store: &impl Store, house: &House) -> Invitation {
         role: Role::Viewer,
         expires_at_ms: 100,
     };
-    store.create_invitation(invitation.clone(), 0).await.unwrap();
+    store.create_invitation(invitation.clone(), 0, event()).await.unwrap();
     invitation
 }
 
@@ -138,14 +140,19 @@ pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
         role: Role::Viewer,
         ..account("Late", &house.workspace)
     };
-    assert!(!store.accept_invitation(SECRET, late.clone(), 100).await.unwrap());
+    assert!(
+        !store
+            .accept_invitation(SECRET, late.clone(), 100, event())
+            .await
+            .unwrap()
+    );
     assert_eq!(store.account(late.id).await.unwrap(), None);
     let next = Invitation {
         secret_hash: [2; 32],
         expires_at_ms: 500,
         ..invitation
     };
-    store.create_invitation(next, 100).await.unwrap();
+    store.create_invitation(next, 100, event()).await.unwrap();
     assert_eq!(
         store.invitation(SECRET, 0).await.unwrap(),
         None,
@@ -160,14 +167,14 @@ pub(crate) async fn an_invitation_makes_one_account(store: &impl Store) {
         role: Role::Viewer,
         ..account("Bo", &house.workspace)
     };
-    assert!(store.accept_invitation(SECRET, bo.clone(), 50).await.unwrap());
+    assert!(store.accept_invitation(SECRET, bo.clone(), 50, event()).await.unwrap());
     assert_eq!(store.account_by_name("bo").await.unwrap(), Some(bo));
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), None);
     let cy = Account {
         role: Role::Viewer,
         ..account("Cy", &house.workspace)
     };
-    assert!(!store.accept_invitation(SECRET, cy.clone(), 50).await.unwrap());
+    assert!(!store.accept_invitation(SECRET, cy.clone(), 50, event()).await.unwrap());
     assert_eq!(store.account(cy.id).await.unwrap(), None);
 }
 
@@ -178,7 +185,7 @@ pub(crate) async fn a_taken_name_leaves_the_invitation_good(store: &impl Store) 
         role: Role::Viewer,
         ..account("ANN", &house.workspace)
     };
-    assert_error!(store.accept_invitation(SECRET, ann, 50).await, Taken);
+    assert_error!(store.accept_invitation(SECRET, ann, 50, event()).await, Taken);
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), Some(invitation));
 }
 
@@ -189,14 +196,14 @@ pub(crate) async fn an_invitation_makes_no_other_account(store: &impl Store) {
         role: Role::Owner,
         ..account("Bo", &house.workspace)
     };
-    assert_error!(store.accept_invitation(SECRET, owner, 50).await, Conflict);
+    assert_error!(store.accept_invitation(SECRET, owner, 50, event()).await, Conflict);
     let south = workspace("South");
     store.create_workspace(south.clone()).await.unwrap();
     let elsewhere = Account {
         role: Role::Viewer,
         ..account("Bo", &south)
     };
-    assert_error!(store.accept_invitation(SECRET, elsewhere, 50).await, Conflict);
+    assert_error!(store.accept_invitation(SECRET, elsewhere, 50, event()).await, Conflict);
     assert!(store.invitation(SECRET, 50).await.unwrap().is_some());
 }
 
@@ -208,8 +215,8 @@ pub(crate) async fn an_invitation_raced_for_makes_one_account(store: &impl Store
         ..account(name, &house.workspace)
     };
     let (one, two) = tokio::join!(
-        store.accept_invitation(SECRET, person("Bo"), 50),
-        store.accept_invitation(SECRET, person("Cy"), 50),
+        store.accept_invitation(SECRET, person("Bo"), 50, event()),
+        store.accept_invitation(SECRET, person("Cy"), 50, event()),
     );
     assert_ne!(one.unwrap(), two.unwrap());
     assert_eq!(store.count_sign_in_accounts().await.unwrap(), 2);
@@ -227,12 +234,12 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &impl Store) {
         user: nobody,
         expires_at_ms: 100,
     };
-    assert_error!(store.create_session(session, 0).await, Conflict);
+    assert_error!(store.create_session(session, 0, event()).await, Conflict);
     let invitation = Invitation {
         secret_hash: SECRET,
         workspace: nowhere,
         role: Role::Owner,
         expires_at_ms: 100,
     };
-    assert_error!(store.create_invitation(invitation, 0).await, Conflict);
+    assert_error!(store.create_invitation(invitation, 0, event()).await, Conflict);
 }

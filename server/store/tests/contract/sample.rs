@@ -3,7 +3,10 @@
 use automerge::ChangeHash;
 use bytes::Bytes;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
-use fieldbook_store::{Account, Archive, ArchiveMeta, NewDocument, Placed, RetainedFrom, Role, Store, Workspace};
+use fieldbook_store::{
+    Account, Action, Archive, ArchiveMeta, AuditEvent, Credential, NewDocument, Placed, RetainedFrom, Role, Store,
+    Workspace,
+};
 use uuid::Uuid;
 
 /// A workspace and a person in it.
@@ -39,6 +42,20 @@ impl House {
             .await
             .unwrap();
         id
+    }
+}
+
+/// Something to write down.
+pub(crate) fn event() -> AuditEvent {
+    AuditEvent {
+        at_ms: 60_000,
+        workspace: None,
+        action: Action::SignedIn,
+        actor: None,
+        credential: Credential::Password,
+        subject: None,
+        detail: None,
+        address: None,
     }
 }
 
