@@ -72,17 +72,32 @@ pub enum AuthError {
     /// We do not know ourselves by the address in the request.
     #[error(transparent)]
     HostRefused(HostRefused),
+    /// They ask too often.
+    #[error("too many requests; wait {0} s")]
+    TooManyRequests(u64),
     /// The store cannot say.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Finds out who sent a request: by the token in `Authorization: Bearer` (or, at `/sync`, in `?token=`), or by the
-/// browser's session. With the session, requests that change something, and `/sync`, must come from a page of ours.
+/// browser's session. With the session, requests that change something, and `/sync`, must come from a page of ours. Counts the
+/// request as theirs, unless it is for a socket: those have limits of their own.
 ///
 /// # Errors
 /// [`AuthError`]. It is a [`ResponseError`], so handlers pass it on with `?`.
 pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
+    let identity = look_up(request, state).await?;
+    if request.uri.path() != SYNC_PATH {
+        state
+            .rate
+            .user_request(identity.user)
+            .map_err(AuthError::TooManyRequests)?;
+    }
+    Ok(identity)
+}
+
+async fn look_up(request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
     if let Some(token) = token_of(request)? {
         return if token.is_empty() {
             Err(AuthError::EmptyToken)

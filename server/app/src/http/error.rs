@@ -213,6 +213,7 @@ impl From<&AuthError> for ApiError {
             AuthError::NotCarried(_) => Self::Forbidden(text),
             AuthError::ForeignOrigin => Self::ForeignOrigin(text),
             AuthError::HostRefused(_) => Self::UnknownHost(text),
+            AuthError::TooManyRequests(seconds) => Self::TooManyRequests(*seconds),
             AuthError::Store(error) => Self::from_store(error),
         }
     }
