@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fieldbook_core::access::{State, Visibility, WorkspaceRole};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 
-use crate::{SessionId, StoreError};
+use crate::{AuditEvent, SessionId, StoreError};
 
 /// A workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,14 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// Their home, among their workspaces; `None`: they are in none.
     pub home: Option<Place>,
+}
+
+impl Account {
+    /// Which workspace is their home.
+    #[must_use]
+    pub fn home_id(&self) -> Option<WorkspaceId> {
+        self.home.as_ref().map(|home| home.workspace.id)
+    }
 }
 
 /// A browser's session. Only the SHA-256 of its secret is stored.
@@ -93,7 +101,8 @@ pub struct DocumentEntry {
 }
 
 /// Accounts, sessions, invitations, and what the list says of documents. What names a workspace, account or document that does
-/// not exist in order to change it is a [`StoreError::Conflict`].
+/// not exist in order to change it is a [`StoreError::Conflict`]. What takes an event writes it down if it was done, in the same
+/// transaction.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// 32 random bytes kept under a name (`token_key`, …): made from `fresh` at the first call, the same ever after.
@@ -118,21 +127,27 @@ pub trait Directory: Send + Sync + 'static {
     async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError>;
 
     /// Keeps a session; expired ones are dropped on the way.
-    async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError>;
+    async fn create_session(&self, session: SignInSession, now_ms: i64, event: AuditEvent) -> Result<(), StoreError>;
     /// Whose session it is, unless it expired. Any of its secrets finds it: [`crate::Identities::device`] says which it is.
     async fn session_account(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError>;
-    /// Ends a session.
-    async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError>;
+    /// Ends a session, if it is there.
+    async fn delete_session(&self, secret_hash: [u8; 32], event: AuditEvent) -> Result<(), StoreError>;
 
     /// Keeps an invitation; expired ones are dropped on the way.
-    async fn create_invitation(&self, invitation: Invitation, now_ms: i64) -> Result<(), StoreError>;
+    async fn create_invitation(&self, invitation: Invitation, now_ms: i64, event: AuditEvent)
+    -> Result<(), StoreError>;
     /// An invitation that is still good.
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError>;
     /// Uses an invitation up and makes the account, in one transaction. `false`: it was no longer good.
     /// [`StoreError::Taken`] if the name is, [`StoreError::Conflict`] if the account's home is not the
     /// invitation's (it stays good in both cases).
-    async fn accept_invitation(&self, secret_hash: [u8; 32], account: Account, now_ms: i64)
-    -> Result<bool, StoreError>;
+    async fn accept_invitation(
+        &self,
+        secret_hash: [u8; 32],
+        account: Account,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError>;
 
     /// One row of the list.
     async fn document(&self, id: DocumentId) -> Result<Option<DocumentEntry>, StoreError>;

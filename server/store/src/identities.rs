@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use fieldbook_core::id::UserId;
 use uuid::Uuid;
 
-use crate::{Account, StoreError};
+use crate::{Account, AuditEvent, StoreError};
 
 /// What another application calls somebody: the `iss` and `sub` of its tokens. Both are compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,7 +51,8 @@ pub enum SecretState {
     },
 }
 
-/// Accounts of people who sign in elsewhere, and the sessions of people who sign in here.
+/// Accounts of people who sign in elsewhere, and the sessions of people who sign in here. What takes an event writes it down
+/// if it was done, in the same transaction.
 #[async_trait]
 pub trait Identities: Send + Sync + 'static {
     /// The account of somebody whom another application knows.
@@ -81,7 +82,7 @@ pub trait Identities: Send + Sync + 'static {
     async fn touch_device(&self, id: SessionId, seen_at_ms: i64) -> Result<(), StoreError>;
     /// Gives an account another password, in the form of [`Account::password_hash`]. [`StoreError::Conflict`] if there is no
     /// such account.
-    async fn set_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError>;
+    async fn set_password(&self, user: UserId, password_hash: &str, event: AuditEvent) -> Result<(), StoreError>;
     /// Ends one session of this user. `false`: they have none of this name.
-    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+    async fn end_session(&self, user: UserId, id: SessionId, event: AuditEvent) -> Result<bool, StoreError>;
 }

@@ -1,15 +1,18 @@
 //! Where documents and accounts are kept.
 //!
 //! [`DocumentStore`] holds the change logs, [`Directory`] holds people,
-//! sessions and the list of documents, [`Access`] who may do what, [`Identities`] by what else people are known. [`sqlite`] implements all of them; one contract suite (`tests/contract/`) says what any implementation must do.
+//! sessions and the list of documents, [`Access`] who may do what, [`Identities`] by what else people are known, [`AuditLog`]
+//! what was done. [`sqlite`] implements all of them; one contract suite (`tests/contract/`) says what any implementation must do.
 
 mod access;
+mod audit;
 mod directory;
 mod document;
 mod identities;
 pub mod sqlite;
 
 pub use access::{Access, Group, Member, Memberships, Touched, WorkspaceSettings};
+pub use audit::{AuditAction, AuditEntry, AuditEvent, AuditLog, Credential, Named};
 pub use directory::{Account, Directory, DocumentEntry, Invitation, Place, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::{Role, State, Visibility, WorkspaceRole};
@@ -37,5 +40,5 @@ pub enum StoreError {
 }
 
 /// Everything that the server keeps.
-pub trait Store: DocumentStore + Directory + Access + Identities {}
-impl<T: DocumentStore + Directory + Access + Identities> Store for T {}
+pub trait Store: DocumentStore + Directory + Access + Identities + AuditLog {}
+impl<T: DocumentStore + Directory + Access + Identities + AuditLog> Store for T {}

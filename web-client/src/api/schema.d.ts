@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what was done in the workspace, and what belongs to none, the last first. Only owners may see it. */
+        get: operations["showAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/devices": {
         parameters: {
             query?: never;
@@ -250,6 +267,44 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something that was done. Nothing of it is changed later, whatever becomes of those whom it names. */
+        AuditEntry: {
+            /**
+             * @description What.
+             * @example signed_in
+             */
+            action: string;
+            actor?: components["schemas"]["AuditName"] | null;
+            /** @description From where; null: on the server's own machine. */
+            address?: string | null;
+            /**
+             * Format: int64
+             * @description When; milliseconds since 1970.
+             */
+            at: number;
+            /**
+             * @description By what they showed who they are.
+             * @example session
+             */
+            credential: string;
+            /** @description More, in words: a role, a device. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description Later entries have greater numbers.
+             */
+            number: number;
+            subject?: components["schemas"]["AuditName"] | null;
+        };
+        /** @description Entries, the last first. An empty page is the end. */
+        AuditLog: {
+            entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Somebody or something, as it was called then. */
+        AuditName: {
+            id: string;
+            name: string;
+        };
         /** @description A browser that is signed in. */
         Device: {
             /** Format: int64 */
@@ -329,7 +384,7 @@ export interface components {
         NewAccount: {
             /** @description 1 to 64 characters; nobody else may have it, however it is written. */
             name: string;
-            /** @description 10 to 200 characters. */
+            /** @description As long, and as hard to guess, as `[auth]` in the configuration says. */
             password: string;
             /** @description What the workspace shall be called; with the first account only, ignored otherwise. */
             workspaceName?: string | null;
@@ -346,7 +401,7 @@ export interface components {
         };
         /** @description A password in place of another. */
         NewPassword: {
-            /** @description 10 to 200 characters. */
+            /** @description As long, and as hard to guess, as `[auth]` in the configuration says. */
             new: string;
             old: string;
         };
@@ -413,6 +468,76 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    showAuditLog: {
+        parameters: {
+            query?: {
+                /** @description Those before the one of this number: the last one of the page before. Without it: the last there are. */
+                before?: number;
+                /** @description How many, at most. Without it: 100. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only owners see the log */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says how many seconds to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server made a mistake */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot be reached now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listDevices: {
         parameters: {
             query?: never;

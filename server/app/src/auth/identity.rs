@@ -9,12 +9,16 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use fieldbook_core::access::{Bounds, Subject};
 use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::{Account, Device, SecretState, SessionId, Store, StoreError, WorkspaceRole};
+use fieldbook_store::{
+    Account, AuditAction, AuditEvent, Credential, Device, Named, SecretState, SessionId, Store, StoreError,
+    WorkspaceRole,
+};
 
 use super::foreign::ForeignError;
 use super::origin::{HostRefused, check_origin};
 use super::session::{COOKIE, SessionCookie};
 use super::{embedded, now_ms};
+use crate::audit;
 use crate::http::ApiError;
 use crate::startup::State;
 
@@ -36,20 +40,11 @@ pub struct Identity {
     /// The workspaces that somebody else vouches for in place of the stored memberships.
     pub vouched: Option<BTreeMap<WorkspaceId, WorkspaceRole>>,
     /// How they showed it.
-    pub via: Via,
+    pub via: Credential,
     /// The browser's session, if it was that.
     pub session: Option<SessionId>,
     /// Until when it is good; milliseconds since 1970.
     pub expires_at_ms: i64,
-}
-
-/// How somebody showed who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// A browser's session.
-    Cookie,
-    /// A token.
-    Token,
 }
 
 /// Why nobody is known to have sent a request.
@@ -82,17 +77,32 @@ pub enum AuthError {
     /// We do not know ourselves by the address in the request.
     #[error(transparent)]
     HostRefused(HostRefused),
+    /// They ask too often.
+    #[error("too many requests; wait {0} s")]
+    TooManyRequests(u64),
     /// The store cannot say.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Finds out who sent a request: by the token in `Authorization: Bearer` (or, at `/sync`, in `?token=`), or by the
-/// browser's session. With the session, requests that change something, and `/sync`, must come from a page of ours.
+/// browser's session. With the session, requests that change something, and `/sync`, must come from a page of ours. Counts the
+/// request as theirs, unless it is for a socket: those have limits of their own.
 ///
 /// # Errors
 /// [`AuthError`]. It is a [`ResponseError`], so handlers pass it on with `?`.
 pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
+    let identity = look_up(request, state).await?;
+    if request.uri.path() != SYNC_PATH {
+        state
+            .rate
+            .user_request(identity.user)
+            .map_err(AuthError::TooManyRequests)?;
+    }
+    Ok(identity)
+}
+
+async fn look_up(request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
     if let Some(token) = token_of(request)? {
         return if token.is_empty() {
             Err(AuthError::EmptyToken)
@@ -106,7 +116,7 @@ pub async fn identify(request: &RequestHead, state: &State) -> Result<Identity, 
     if request.uri.path() == SYNC_PATH || !request.method.is_safe() {
         check_origin(request, &state.config.server, true)?;
     }
-    by_session(&cookie, state).await
+    by_session(&cookie, request, state).await
 }
 
 async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
@@ -117,7 +127,7 @@ async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
     {
         let claims = foreign.read(token).await?;
         let (account, subject) = embedded::account_of(&claims, state.store.as_ref()).await?;
-        let mut identity = identity(account, subject, Via::Token, claims.expires_at_ms);
+        let mut identity = identity(account, subject, Credential::ForeignToken, claims.expires_at_ms);
         identity.vouched = Some(claims.roles());
         return Ok(identity);
     }
@@ -127,10 +137,10 @@ async fn by_token(token: &str, state: &State) -> Result<Identity, AuthError> {
     let mut subject = subject_of(&account, state.store.as_ref()).await?;
     subject.bounds.role = claims.role.into();
     let expires_at_ms = i64::try_from(claims.exp.saturating_mul(1000)).unwrap_or(i64::MAX);
-    Ok(identity(account, subject, Via::Token, expires_at_ms))
+    Ok(identity(account, subject, Credential::Token, expires_at_ms))
 }
 
-async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
+async fn by_session(value: &str, request: &RequestHead, state: &State) -> Result<Identity, AuthError> {
     let session = SessionCookie::received(value).ok_or(AuthError::InvalidSession)?;
     let account = state
         .store
@@ -139,7 +149,7 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         .ok_or(AuthError::InvalidSession)?;
     let device = state.store.device(session.hash(), now_ms()).await?;
     let (device, secret) = device.ok_or(AuthError::InvalidSession)?;
-    keep_to(&device, secret, session.hash(), account.id, state).await?;
+    keep_to(&device, secret, session.hash(), &account, request, state).await?;
     if now_ms() - device.seen_at_ms > SEEN_STEP_MS
         && let Err(error) = state.store.touch_device(device.id, now_ms()).await
     {
@@ -147,7 +157,7 @@ async fn by_session(value: &str, state: &State) -> Result<Identity, AuthError> {
         tracing::debug!(%error, "when a session was last seen could not be noted");
     }
     let subject = subject_of(&account, state.store.as_ref()).await?;
-    let mut identity = identity(account, subject, Via::Cookie, session.expires_at_ms);
+    let mut identity = identity(account, subject, Credential::Session, session.expires_at_ms);
     identity.session = Some(device.id);
     Ok(identity)
 }
@@ -157,7 +167,8 @@ async fn keep_to(
     device: &Device,
     secret: SecretState,
     hash: [u8; 32],
-    user: UserId,
+    account: &Account,
+    request: &RequestHead,
     state: &State,
 ) -> Result<(), AuthError> {
     let now_ms = now_ms();
@@ -173,7 +184,18 @@ async fn keep_to(
             tracing::warn!(
                 "a session came with a secret that was exchanged long ago: it ends, somebody may have a copy"
             );
-            state.store.end_session(user, device.id).await?;
+            let event = AuditEvent {
+                workspace: account.home_id(),
+                subject: Some(Named::from(account)),
+                detail: Some("an old secret of it was used: somebody may have a copy".to_owned()),
+                ..audit::asked(
+                    AuditAction::SessionEnded,
+                    Credential::Session,
+                    request,
+                    &state.config.server,
+                )
+            };
+            state.store.end_session(account.id, device.id, event).await?;
             state.sockets.sessions.end(device.id);
             return Err(AuthError::InvalidSession);
         }
@@ -181,7 +203,7 @@ async fn keep_to(
     Ok(())
 }
 
-fn identity(account: Account, subject: Subject, via: Via, expires_at_ms: i64) -> Identity {
+fn identity(account: Account, subject: Subject, via: Credential, expires_at_ms: i64) -> Identity {
     Identity {
         user: account.id,
         name: account.name,

@@ -12,7 +12,7 @@ mod session;
 mod token;
 
 pub use foreign::{ForeignClaims, ForeignError, ForeignTokens};
-pub use identity::{AuthError, Identity, Via, identify, subject_of};
+pub use identity::{AuthError, Identity, identify, subject_of};
 pub use name::{NameError, check_name};
 pub use origin::{HostRefused, check_origin, client_address, own_origin};
 pub use password::{PasswordError, Passwords};

@@ -5,15 +5,16 @@ use std::io::{IsTerminal, Write};
 use bytes::Bytes;
 use fieldbook_core::history::{History, Index};
 use fieldbook_core::id::DocumentId;
-use fieldbook_store::DocumentStore;
-use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
+use fieldbook_store::sqlite::SqliteStore;
+use fieldbook_store::{AuditAction, AuditEvent, AuditLog, Credential, Directory, DocumentStore, Named};
 use fieldbook_worker::{Job, Outcome, Workers};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::{Export, Failure, no_data};
+use super::{Export, Failure, open_existing};
+use crate::audit;
 use crate::config::Config;
-use crate::startup::{has_data, open_store, workers};
+use crate::startup::workers;
 
 /// A compaction that runs at the same time moves changes from the tail to the archive between two reads.
 const ATTEMPTS: usize = 5;
@@ -65,6 +66,7 @@ pub(super) async fn export(config: &Config, arguments: &Export) -> Result<(), Fa
     let Outcome::Exported { bytes } = workers(config)?.run(job).await? else {
         return Err(Failure::Failed("the worker answered another question".to_owned()));
     };
+    note_export(&store, id).await?;
     store.close().await;
     match &arguments.output {
         Some(path) => std::fs::write(path, &bytes)
@@ -73,12 +75,16 @@ pub(super) async fn export(config: &Config, arguments: &Export) -> Result<(), Fa
     }
 }
 
-async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
-    let folder = &config.server.data;
-    if !has_data(folder) {
-        return Err(no_data(folder));
-    }
-    Ok(open_store(folder, SqliteOptions::default()).await?)
+/// Before the file is there: who has it must be in the log.
+async fn note_export(store: &SqliteStore, id: DocumentId) -> Result<(), Failure> {
+    let entry = store.document(id).await?;
+    let title = entry.as_ref().map_or("", |entry| entry.title.as_str());
+    let exported = AuditEvent {
+        workspace: entry.as_ref().map(|entry| entry.workspace),
+        subject: Some(Named::document(id, title)),
+        ..audit::on_this_machine(AuditAction::DocumentExported, Credential::CommandLine)
+    };
+    Ok(store.record(exported).await?)
 }
 
 async fn check(store: &SqliteStore, workers: &Workers, id: DocumentId) -> Option<(DocumentId, String)> {

@@ -1,5 +1,6 @@
 //! The command line. What it says goes to standard output if it was asked for, to standard error otherwise.
 
+mod audit;
 mod document;
 mod serve;
 mod token;
@@ -10,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
 
 use crate::auth::DocumentRole;
 use crate::config::{Config, Flag, Sources};
+use crate::startup::{has_data, open_store};
 
 /// It did not work out; why stands on standard error.
 const FAILED: u8 = 1;
@@ -43,6 +46,8 @@ enum Command {
     Verify(Place),
     /// Writes a document as one .automerge file. Works while the server runs.
     Export(Export),
+    /// Prints the audit log: what was done, by whom, from where, the last first. Works while the server runs.
+    Audit(Audit),
     /// Reads one document for the server, from standard input.
     #[command(hide = true)]
     Worker,
@@ -105,6 +110,21 @@ struct Export {
     /// The file to write [default: standard output, unless that is a terminal]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Audit {
+    #[command(flatten)]
+    place: Place,
+    /// How many entries
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    limit: u32,
+    /// Only entries before the one of this number
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<i64>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why a command ended without having done its work.
@@ -182,6 +202,7 @@ fn perform(command: Command) -> Result<(), Failure> {
             Command::Token(token) => token::token(&token.place.config_alone()?, &token).await,
             Command::Verify(place) => document::verify(&place.config_alone()?).await,
             Command::Export(export) => document::export(&export.place.config_alone()?, &export).await,
+            Command::Audit(audit) => audit::audit(&audit.place.config_alone()?, &audit).await,
             Command::Worker => Ok(()),
         }
     })
@@ -226,6 +247,15 @@ impl Place {
     fn config_alone(&self) -> Result<Config, Failure> {
         self.config(&self.sources(Vec::new()))
     }
+}
+
+/// The store in a data folder that a server has used.
+async fn open_existing(config: &Config) -> Result<SqliteStore, Failure> {
+    let folder = &config.server.data;
+    if !has_data(folder) {
+        return Err(no_data(folder));
+    }
+    Ok(open_store(folder, SqliteOptions::default()).await?)
 }
 
 fn no_data(folder: &Path) -> Failure {

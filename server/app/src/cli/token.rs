@@ -2,10 +2,14 @@
 
 use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
-use fieldbook_store::{Account, Directory, Place, StoreError, Workspace, WorkspaceRole};
+use fieldbook_store::{
+    Account, AuditAction, AuditEvent, AuditLog, Credential, Directory, Named, Place, Role, StoreError, Workspace,
+    WorkspaceRole,
+};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, Token, no_data};
+use crate::audit;
 use crate::auth::{TokenKey, check_name, now_ms};
 use crate::config::Config;
 use crate::startup::{first_workspace, open_store};
@@ -24,6 +28,13 @@ pub(super) async fn token(config: &Config, arguments: &Token) -> Result<(), Fail
     let key = TokenKey::from_store(&store).await?;
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
     let token = key.issue(account.id, &account.name, arguments.role.into(), now_s, arguments.ttl)?;
+    let made = AuditEvent {
+        workspace: account.home_id(),
+        subject: Some(Named::from(&account)),
+        detail: Some(format!("{}, {} s", Role::from(arguments.role).as_str(), arguments.ttl)),
+        ..audit::on_this_machine(AuditAction::TokenMade, Credential::CommandLine)
+    };
+    store.record(made).await?;
     store.close().await;
     println!("{token}");
     Ok(())

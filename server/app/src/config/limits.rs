@@ -96,6 +96,13 @@ topic! {
         requests_bytes: usize = 1_048_576, Whole(1_024, 268_435_456);
         /// API requests per second and address. Beyond: 429. An IPv6 address counts as its /64 network.
         requests_per_second: u32 = 50, Whole(1, 1_000_000);
+        /// API requests per second and user, from all addresses. Beyond: 429.
+        user_requests_per_second: u32 = 100, Whole(1, 1_000_000);
+        /// Entries of the audit log in one answer. Beyond: 422.
+        audit_entries: u32 = 1_000, Whole(1, 100_000);
+        /// Sign-ins refused that the audit log takes up in one minute; of one account from one address, it is one. Beyond:
+        /// left out.
+        audited_refusals_per_minute: u32 = 20, Whole(0, 100_000);
         /// Attempts to sign in per minute, for each address and for each account. Beyond: 429.
         sign_in_per_minute: u32 = 10, Whole(1, 1_000_000);
     }

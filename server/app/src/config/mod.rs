@@ -49,7 +49,7 @@ pub struct Config {
     pub compaction: Compaction,
     /// The child process that reads whole documents.
     pub worker: Worker,
-    /// Sessions and invitations.
+    /// Sessions, passwords and links.
     pub auth: Auth,
     /// Tokens of another application.
     pub tokens: Tokens,

@@ -2,11 +2,13 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use fieldbook_store::SessionId;
+use fieldbook_core::id::UserId;
+use fieldbook_store::{AuditAction, AuditEvent, SessionId};
 
 use super::model::{Device, Devices};
 use super::session::removal;
 use super::{ApiError, Problem};
+use crate::audit;
 use crate::auth::{Identity, identify, now_ms};
 use crate::startup::State;
 
@@ -37,14 +39,23 @@ pub(super) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
 pub(super) async fn end(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
     let current = session_of(&identity)?;
-    let unknown = || ApiError::NotFound("you are not signed in on such a device".to_owned());
-    let id = SessionId(id.parse().map_err(|_| unknown())?);
-    if !state.store.end_session(identity.user, id).await? {
-        return Err(unknown());
+    let devices = state.store.devices(identity.user, now_ms()).await?;
+    let device = devices.into_iter().find(|device| device.id.0.to_string() == *id);
+    let event = audit::by(
+        &identity,
+        AuditAction::SessionEnded,
+        request.head(),
+        &state.config.server,
+    );
+    let is_ended = match &device {
+        Some(device) => end_one(identity.user, device, event, &state).await?,
+        None => false,
+    };
+    if !is_ended {
+        return Err(ApiError::NotFound("you are not signed in on such a device".to_owned()));
     }
-    state.sockets.sessions.end(id);
     let mut response = HttpResponse::NoContent();
-    if id == current {
+    if device.is_some_and(|device| device.id == current) {
         response.cookie(removal(&request, &state)?);
     }
     Ok(response.finish())
@@ -62,13 +73,34 @@ pub(super) async fn end_all(request: HttpRequest, state: Data<State>) -> Result<
     session_of(&identity)?;
     let devices = state.store.devices(identity.user, now_ms()).await?;
     // One by one: what is ended is then what is told to its sockets, whatever is begun or ended meanwhile.
+    let event = audit::by(
+        &identity,
+        AuditAction::SessionEnded,
+        request.head(),
+        &state.config.server,
+    );
     for device in devices {
-        state.store.end_session(identity.user, device.id).await?;
-        state.sockets.sessions.end(device.id);
+        end_one(identity.user, &device, event.clone(), &state).await?;
     }
     let mut response = HttpResponse::NoContent();
     response.cookie(removal(&request, &state)?);
     Ok(response.finish())
+}
+
+/// Signs one browser out, and its sockets with it. `false`: it was so already.
+pub(super) async fn end_one(
+    user: UserId,
+    device: &fieldbook_store::Device,
+    event: AuditEvent,
+    state: &State,
+) -> Result<bool, ApiError> {
+    let event = AuditEvent {
+        detail: Some(device.user_agent.clone()),
+        ..event
+    };
+    let is_ended = state.store.end_session(user, device.id, event).await?;
+    state.sockets.sessions.end(device.id);
+    Ok(is_ended)
 }
 
 /// The session that the request came with. A token, which may be a script's, does not end people's sessions.

@@ -213,6 +213,7 @@ impl From<&AuthError> for ApiError {
             AuthError::NotCarried(_) => Self::Forbidden(text),
             AuthError::ForeignOrigin => Self::ForeignOrigin(text),
             AuthError::HostRefused(_) => Self::UnknownHost(text),
+            AuthError::TooManyRequests(seconds) => Self::TooManyRequests(*seconds),
             AuthError::Store(error) => Self::from_store(error),
         }
     }
@@ -244,6 +245,7 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::Busy => Self::Unavailable(error.to_string()),
+            PasswordError::Length(..) | PasswordError::Weak(_) => Self::Invalid(error.to_string()),
             PasswordError::Unexpected(reason) => Self::Unexpected(reason),
         }
     }

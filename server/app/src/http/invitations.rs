@@ -4,11 +4,12 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::Action;
 use fieldbook_core::id::UserId;
-use fieldbook_store::{Account, Place, StoreError, WorkspaceRole};
+use fieldbook_store::{Account, AuditAction, AuditEvent, Credential, Place, StoreError, WorkspaceRole};
 
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::readers::Object;
-use super::{ApiError, Problem, password, permission, session};
+use super::{ApiError, Problem, permission, session};
+use crate::audit;
 use crate::auth::{
     AuthError, Secret, check_name, check_origin, client_address, identify, now_ms, own_origin, subject_of,
 };
@@ -60,16 +61,19 @@ pub(super) async fn accept(
         .rate
         .sign_in_address(client_address(request.head(), &state.config.server))?;
     let workspace = invitation.workspace.id;
+    let company = new.workspace_name.as_deref().unwrap_or(&invitation.workspace.name);
+    let known = [new.name.as_str(), company];
+    let password_hash = state.passwords.hash_new(new.password, &known).await?;
     let account = Account {
         id: UserId(uuid::Uuid::new_v4()),
         name: new.name,
-        password_hash: Some(state.passwords.hash(new.password).await?),
+        password_hash: Some(password_hash),
         home: Some(Place {
             workspace: invitation.workspace,
             role: invitation.role,
         }),
     };
-    let accepted = state.store.accept_invitation(hash, account.clone(), now_ms()).await;
+    let accepted = accept_audited(hash, &account, &request, &state).await;
     match accepted {
         Ok(true) => {}
         Ok(false) => return Err(gone()),
@@ -85,7 +89,7 @@ pub(super) async fn accept(
         state.store.rename_workspace(workspace, &name).await?;
     }
     let mut response = HttpResponse::Created();
-    response.cookie(session::begin(&account, &request, &state).await?);
+    response.cookie(session::begin(&account, Credential::Link, &request, &state).await?);
     let subject = subject_of(&account, state.store.as_ref()).await?;
     session::answer(response, &subject, &state).await
 }
@@ -122,12 +126,35 @@ pub(super) async fn create(
         role,
         expires_at_ms,
     };
-    state.store.create_invitation(invitation, now_ms).await?;
+    let event = AuditEvent {
+        detail: Some(invitation.role.as_str().to_owned()),
+        ..audit::by(&identity, AuditAction::Invited, request.head(), &state.config.server)
+    };
+    state.store.create_invitation(invitation, now_ms, event).await?;
     let url = format!("{own}/join/{}", secret.as_str());
     Ok(HttpResponse::Created().json(InvitationLink {
         url,
         expires_at: expires_at_ms,
     }))
+}
+
+async fn accept_audited(
+    hash: [u8; 32],
+    account: &Account,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<bool, StoreError> {
+    let action = if hash == state.setup_hash {
+        AuditAction::SetUp
+    } else {
+        AuditAction::InvitationUsed
+    };
+    let event = AuditEvent {
+        detail: account.home.as_ref().map(|home| home.role.as_str().to_owned()),
+        ..audit::by_account(account, Credential::Link, action, request.head(), &state.config.server)
+    };
+    let account = account.clone();
+    state.store.accept_invitation(hash, account, now_ms(), event).await
 }
 
 async fn find(secret: &str, state: &State) -> Result<([u8; 32], fieldbook_store::Invitation), ApiError> {
@@ -152,7 +179,6 @@ struct Checked {
 impl Checked {
     fn from(new: NewAccount) -> Result<Self, ApiError> {
         let name = check_name(&new.name, "the name")?;
-        password::check(&new.password)?;
         let workspace_name = new.workspace_name.filter(|name| !name.trim().is_empty());
         let workspace_name = workspace_name
             .map(|name| check_name(&name, "the workspace's name"))

@@ -1,6 +1,7 @@
 //! The REST API and the web client: one file per resource; errors become statuses in [`ApiError`].
 
 mod assets;
+mod audit;
 mod boundary;
 mod devices;
 mod documents;
@@ -21,6 +22,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 
+pub use audit::AuditEntry;
 pub use boundary::{guard, set_headers};
 pub use error::{ApiError, PROBLEM_JSON, Problem};
 pub use openapi::description;
@@ -60,6 +62,7 @@ fn api_addresses() -> Vec<Address> {
                 delete(web::delete().to(devices::end_all)),
             ],
         ),
+        address("/audit", vec![get(readable().to(audit::show))]),
         address("/password", vec![post(web::post().to(password::change))]),
         address("/devices/{id}", vec![delete(web::delete().to(devices::end))]),
         address("/invitations", vec![post(web::post().to(invitations::create))]),

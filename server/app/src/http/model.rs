@@ -56,7 +56,7 @@ impl Session {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     pub old: String,
-    /// 10 to 200 characters.
+    /// As long, and as hard to guess, as `[auth]` in the configuration says.
     pub new: String,
 }
 
@@ -124,8 +124,7 @@ pub(super) struct NewAccount {
     /// 1 to 64 characters; nobody else may have it, however it is written.
     #[schema(min_length = 1, max_length = 64)]
     pub name: String,
-    /// 10 to 200 characters.
-    #[schema(min_length = 10, max_length = 200)]
+    /// As long, and as hard to guess, as `[auth]` in the configuration says.
     pub password: String,
     /// What the workspace shall be called; with the first account only, ignored otherwise.
     #[schema(min_length = 1, max_length = 64)]

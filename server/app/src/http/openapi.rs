@@ -6,7 +6,7 @@ use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder, SecurityRequ
 use utoipa::{Modify, OpenApi};
 
 use super::error::{PROBLEM_JSON, Problem};
-use super::{devices, documents, health, invitations, model, password, session};
+use super::{audit, devices, documents, health, invitations, model, password, session};
 use crate::auth::COOKIE;
 
 #[derive(OpenApi)]
@@ -21,6 +21,7 @@ use crate::auth::COOKIE;
         password::change,
         devices::list, devices::end, devices::end_all,
         invitations::create, invitations::show, invitations::accept,
+        audit::show,
         documents::list, documents::create, documents::show, documents::archive, documents::restore,
         show, health::alive, health::ready,
     ),

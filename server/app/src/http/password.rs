@@ -2,15 +2,15 @@
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_store::AuditAction;
 
+use super::devices::end_one;
 use super::model::NewPassword;
 use super::readers::Object;
-use super::{ApiError, Problem};
+use super::{ApiError, Problem, session};
+use crate::audit;
 use crate::auth::{client_address, identify, now_ms};
 use crate::startup::State;
-
-/// Shortest and longest, in characters. Hashing takes time for each.
-const CHARACTERS: std::ops::RangeInclusive<usize> = 10..=200;
 
 /// Changes the password of the person who asks, and signs them out everywhere else.
 #[utoipa::path(post, path = "/api/password", operation_id = "changePassword", tag = "session",
@@ -31,34 +31,23 @@ pub(super) async fn change(
         let words = "only who is signed in with a browser changes the password; a token does not";
         return Err(ApiError::Forbidden(words.to_owned()));
     };
-    check(&new)?;
     let address = client_address(request.head(), &state.config.server);
     state.rate.sign_in(address, &identity.name)?;
-    let account = state.store.account(identity.user).await?;
-    let stored = account.and_then(|account| account.password_hash);
-    let old = old.chars().take(*CHARACTERS.end() + 1).collect();
-    if !state.passwords.verify(old, stored).await? {
+    let account = session::account_of(&identity, &state).await?;
+    if !state.passwords.verify(old, account.password_hash).await? {
         return Err(ApiError::Forbidden("the old password is wrong".to_owned()));
     }
-    let hash = state.passwords.hash(new).await?;
-    state.store.set_password(identity.user, &hash).await?;
+    let company = account.home.as_ref().map_or("", |home| &home.workspace.name);
+    let known = [account.name.as_str(), company];
+    let hash = state.passwords.hash_new(new, &known).await?;
+    let server = &state.config.server;
+    let event = audit::by(&identity, AuditAction::PasswordChanged, request.head(), server);
+    state.store.set_password(identity.user, &hash, event).await?;
+    let event = audit::by(&identity, AuditAction::SessionEnded, request.head(), server);
     for device in state.store.devices(identity.user, now_ms()).await? {
         if device.id != current {
-            state.store.end_session(identity.user, device.id).await?;
-            state.sockets.sessions.end(device.id);
+            end_one(identity.user, &device, event.clone(), &state).await?;
         }
     }
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Whether a new password is one.
-///
-/// # Errors
-/// [`ApiError::Invalid`], in words.
-pub(super) fn check(password: &str) -> Result<(), ApiError> {
-    if CHARACTERS.contains(&password.chars().count()) {
-        Ok(())
-    } else {
-        Err(ApiError::Invalid("the password has 10 to 200 characters".to_owned()))
-    }
 }

@@ -10,6 +10,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
+use fieldbook_core::id::UserId;
 use futures_util::StreamExt;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -27,6 +28,7 @@ const CROWD_BUCKETS: u64 = 4_096;
 #[derive(Debug)]
 pub struct RateLimits {
     requests: Limiter,
+    user_requests: Limiter,
     sign_in_address: Limiter,
     sign_in_account: Limiter,
 }
@@ -38,6 +40,7 @@ impl RateLimits {
         let sign_in = Quota::per_minute(at_least_one(limits.sign_in_per_minute));
         Self {
             requests: Limiter::new(Quota::per_second(at_least_one(limits.requests_per_second))),
+            user_requests: Limiter::new(Quota::per_second(at_least_one(limits.user_requests_per_second))),
             sign_in_address: Limiter::new(sign_in),
             sign_in_account: Limiter::new(sign_in),
         }
@@ -49,6 +52,14 @@ impl RateLimits {
     /// [`ApiError::TooManyRequests`].
     pub fn request(&self, address: IpAddr) -> Result<(), ApiError> {
         self.requests.check(&network(address))
+    }
+
+    /// Counts an API request of somebody who is known.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub fn user_request(&self, user: UserId) -> Result<(), u64> {
+        self.user_requests.count(&user)
     }
 
     /// Counts an attempt to sign in.
@@ -70,7 +81,13 @@ impl RateLimits {
 
     /// Forgets who has not asked for a while. To be called now and then.
     pub fn sweep(&self) {
-        for limiter in [&self.requests, &self.sign_in_address, &self.sign_in_account] {
+        let limiters = [
+            &self.requests,
+            &self.user_requests,
+            &self.sign_in_address,
+            &self.sign_in_account,
+        ];
+        for limiter in limiters {
             limiter.inner.retain_recent();
         }
     }
@@ -130,8 +147,13 @@ impl Limiter {
         }
     }
 
-    /// Keys are kept as keyed hashes: no name or address stays in memory, and nobody can choose two that collide.
     fn check(&self, key: &impl Hash) -> Result<(), ApiError> {
+        self.count(key).map_err(ApiError::TooManyRequests)
+    }
+
+    /// The error is the seconds to wait. Keys are kept as keyed hashes: no name or address stays in memory, and nobody can
+    /// choose two that collide.
+    fn count(&self, key: &impl Hash) -> Result<(), u64> {
         let hash = self.hasher.hash_one(key);
         let key = if self.inner.len() < MOST_KEYS {
             hash
@@ -140,7 +162,7 @@ impl Limiter {
         };
         self.inner.check_key(&key).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
-            ApiError::TooManyRequests(wait.as_secs() + 1)
+            wait.as_secs() + 1
         })
     }
 }

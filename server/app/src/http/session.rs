@@ -5,19 +5,22 @@ use actix_web::http::header;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::Subject;
-use fieldbook_store::{Account, SecretState, SessionId, SignInSession};
+use fieldbook_core::id::WorkspaceId;
+use fieldbook_store::{Account, AuditAction, AuditEvent, Credential, Named, SecretState, SessionId, SignInSession};
 
+use super::devices::end_one;
 use super::model::{Session, SignIn};
 use super::readers::Object;
 use super::{ApiError, Problem};
-use crate::auth::{COOKIE, SessionCookie, check_origin, client_address, identify, now_ms, own_origin, subject_of};
+use crate::audit;
+use crate::auth::{
+    COOKIE, Identity, SessionCookie, check_origin, client_address, identify, now_ms, own_origin, subject_of,
+};
 use crate::startup::State;
 
 const DAY_MS: i64 = 86_400_000;
 /// Longest name of a browser that is kept.
 const MOST_USER_AGENT_CHARACTERS: usize = 256;
-/// No account has a longer one; hashing takes time for each character.
-const MOST_PASSWORD_CHARACTERS: usize = 200;
 
 /// Says who is signed in.
 #[utoipa::path(get, path = "/api/session", operation_id = "showSession", tag = "session", responses(
@@ -74,20 +77,20 @@ pub(super) async fn create(
     state
         .rate
         .sign_in(client_address(request.head(), &state.config.server), &name)?;
-    let account = match password.chars().nth(MOST_PASSWORD_CHARACTERS) {
-        None => state.store.account_by_name(name.trim()).await?,
-        Some(_) => None,
-    };
-    let password = password.chars().take(MOST_PASSWORD_CHARACTERS).collect();
+    let account = state.store.account_by_name(name.trim()).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
+    let found = account
+        .as_ref()
+        .map(|account| (Named::from(account), account.home_id()));
     let is_right = state.passwords.verify(password, stored).await?;
     let Some(account) = account.filter(|_| is_right) else {
+        note_refusal(found, &request, state);
         return Err(ApiError::Unauthenticated(
             "the name or the password is wrong".to_owned(),
         ));
     };
     let mut response = HttpResponse::Ok();
-    response.cookie(begin(&account, &request, &state).await?);
+    response.cookie(begin(&account, Credential::Password, &request, &state).await?);
     let subject = subject_of(&account, state.store.as_ref()).await?;
     answer(response, &subject, &state).await
 }
@@ -103,20 +106,53 @@ pub(super) async fn end(request: HttpRequest, state: Data<State>) -> Result<Http
     if let Some(cookie) = request.cookie(COOKIE) {
         check_origin(request.head(), &state.config.server, true)?;
         if let Some(session) = SessionCookie::received(cookie.value()) {
-            let device = state.store.device(session.hash(), now_ms()).await?;
-            state.store.delete_session(session.hash()).await?;
-            if let Some((device, _)) = device {
-                state.sockets.sessions.end(device.id);
-            }
+            sign_out(&session, &request, &state).await?;
         }
         response.cookie(removal(&request, &state)?);
     }
     Ok(response.finish())
 }
 
+async fn sign_out(session: &SessionCookie, request: &HttpRequest, state: &State) -> Result<(), ApiError> {
+    let now_ms = now_ms();
+    let Some((device, _)) = state.store.device(session.hash(), now_ms).await? else {
+        return Ok(());
+    };
+    if let Some(account) = state.store.session_account(session.hash(), now_ms).await? {
+        let (head, server) = (request.head(), &state.config.server);
+        let event = audit::by_account(&account, Credential::Session, AuditAction::SignedOut, head, server);
+        state.store.delete_session(session.hash(), event).await?;
+    }
+    state.sockets.sessions.end(device.id);
+    Ok(())
+}
+
+/// Writes down that somebody tried in vain. Whoever asks does not wait for it: how long it takes would tell whether
+/// there is such an account. Names that nobody has are not kept: some are passwords, in the wrong field.
+fn note_refusal(found: Option<(Named, Option<WorkspaceId>)>, request: &HttpRequest, state: Data<State>) {
+    let (subject, workspace) = found.unzip();
+    let event = AuditEvent {
+        subject,
+        workspace: workspace.flatten(),
+        ..audit::asked(
+            AuditAction::SignInRefused,
+            Credential::Password,
+            request.head(),
+            &state.config.server,
+        )
+    };
+    state.runtime.clone().spawn(async move {
+        let most = state.config.limits.audited_refusals_per_minute;
+        if let Err(error) = state.store.record_refusal(event, most).await {
+            tracing::warn!(%error, "a sign-in that was refused is not in the audit log");
+        }
+    });
+}
+
 /// Begins a session for an account: the cookie that it is known by.
 pub(super) async fn begin(
     account: &Account,
+    via: Credential,
     request: &HttpRequest,
     state: &State,
 ) -> Result<Cookie<'static>, ApiError> {
@@ -130,11 +166,16 @@ pub(super) async fn begin(
         expires_at_ms: session.expires_at_ms,
         user_agent: user_agent(request),
     };
-    state.store.create_session(stored, now_ms).await?;
+    let (head, server) = (request.head(), &state.config.server);
+    let event = AuditEvent {
+        detail: Some(stored.user_agent.clone()),
+        ..audit::by_account(account, via, AuditAction::SignedIn, head, server)
+    };
+    state.store.create_session(stored, now_ms, event).await?;
     let devices = state.store.devices(account.id, now_ms).await?;
     for device in devices.into_iter().skip(state.config.auth.sessions_per_user) {
-        state.store.end_session(account.id, device.id).await?;
-        state.sockets.sessions.end(device.id);
+        let event = audit::by_account(account, via, AuditAction::SessionEnded, head, server);
+        end_one(account.id, &device, event, state).await?;
     }
     Ok(session.to_cookie(secure, now_ms))
 }
@@ -162,6 +203,12 @@ pub(super) async fn answer(
         None => None,
     };
     Ok(response.json(Session::new(subject, home, state.storage_id.as_str())))
+}
+
+/// The account of whoever asks.
+pub(super) async fn account_of(identity: &Identity, state: &State) -> Result<Account, ApiError> {
+    let account = state.store.account(identity.user).await?;
+    account.ok_or_else(|| ApiError::Unauthenticated("this account is gone".to_owned()))
 }
 
 fn is_secure(request: &HttpRequest, state: &State) -> Result<bool, ApiError> {

@@ -188,7 +188,7 @@ impl Server {
             token_key: TokenKey::from_store(store.as_ref()).await?,
             storage_id: storage_id(store.as_ref()).await?,
             rate: RateLimits::new(&config.limits),
-            passwords: Passwords::default(),
+            passwords: Passwords::new(&config.auth),
             setup_hash: setup.secret.hash(),
             in_flight: InFlightCount::default(),
             runtime: tokio::runtime::Handle::current(),

@@ -1,8 +1,11 @@
 //! The first start: a workspace, and a link that makes the first account.
 
 use fieldbook_core::id::WorkspaceId;
-use fieldbook_store::{Directory, Invitation, Store, StoreError, Workspace, WorkspaceRole};
+use fieldbook_store::{
+    AuditAction, AuditEvent, Credential, Directory, Invitation, Store, StoreError, Workspace, WorkspaceRole,
+};
 
+use crate::audit;
 use crate::auth::{Secret, fresh_bytes, now_ms};
 
 /// Until whoever sets the server up chooses another name.
@@ -32,7 +35,12 @@ pub(super) async fn prepare(store: &dyn Store) -> Result<Setup, StoreError> {
             role: WorkspaceRole::Owner,
             expires_at_ms: now_ms + SETUP_LIFETIME_MS,
         };
-        store.create_invitation(invitation, now_ms).await?;
+        let event = AuditEvent {
+            workspace: Some(invitation.workspace.id),
+            detail: Some(invitation.role.as_str().to_owned()),
+            ..audit::on_this_machine(AuditAction::Invited, Credential::CommandLine)
+        };
+        store.create_invitation(invitation, now_ms, event).await?;
     }
     Ok(Setup { secret, is_open })
 }

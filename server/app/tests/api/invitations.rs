@@ -172,7 +172,23 @@ async fn names_and_passwords_have_their_limits() {
         .await
         .assert_problem(422, "invalid");
     stranger
-        .post(&accept, json!({"name": "Änn 安", "password": "ten chars!"}))
+        .post(&accept, json!({"name": "Änn 安", "password": "5 tulips!!"}))
         .await
         .cookie();
+}
+
+#[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_refused_with_advice() {
+    let server = TestServer::start().await;
+    let link = server.server.setup_link().unwrap().to_owned();
+    let accept = format!("/api/invitations/{}/accept", secret(&link));
+    for password in ["password123", "Wigglesworth1", "fjordbank99"] {
+        let body = json!({"name": "Zoltan Wigglesworth", "password": password, "workspaceName": "Fjordbank"});
+        let refused = server.stranger().post(&accept, body).await;
+        refused.assert_problem(422, "invalid");
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("the password is easy to guess: "), "{detail}");
+        assert!(detail.contains("Add another word or two"), "{detail}");
+    }
+    server.join(&link, "Ann").await;
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod at_once;
+mod audit;
 mod boundary;
 mod command_line;
 mod devices;

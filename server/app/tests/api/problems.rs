@@ -1,7 +1,43 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::people::{Answer, PASSWORD, TestServer, send};
+use crate::people::{Answer, PASSWORD, Person, TestServer, send};
+
+fn assert_asked_too_often(answer: &Answer) {
+    answer.assert_problem(429, "too-many-requests");
+    let seconds = answer.header("retry-after").parse::<u64>();
+    assert!(seconds.is_ok_and(|seconds| seconds > 0));
+}
+
+#[tokio::test]
+async fn one_user_is_counted_whatever_they_come_with() {
+    let server = TestServer::start_with(|config| {
+        config.limits.user_requests_per_second = 20;
+        config.limits.requests_per_second = 10_000;
+    })
+    .await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.with_token(&ann, "editor", "Ben").await;
+    let asked = |person: Person| async move { person.get("/api/documents").await };
+    let answers = futures_util::future::join_all((0..200).map(|_| asked(ben.clone()))).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(!refused.is_empty());
+    refused.into_iter().for_each(assert_asked_too_often);
+    assert_eq!(ann.get("/api/documents").await.status, 200, "it is not her who asked");
+}
+
+#[tokio::test]
+async fn links_are_not_tried_at_speed() {
+    let server = TestServer::start_with(|config| config.limits.sign_in_per_minute = 2).await;
+    let link = server.server.setup_link().unwrap().to_owned();
+    let accept = format!("/api/invitations/{}/accept", link.rsplit('/').next().unwrap());
+    let body = json!({"name": "Ann", "password": "password123"});
+    for _ in 0..2 {
+        let refused = server.stranger().post(&accept, body.clone()).await;
+        refused.assert_problem(422, "invalid");
+    }
+    assert_asked_too_often(&server.stranger().post(&accept, body).await);
+}
 
 #[tokio::test]
 async fn what_the_api_does_not_have_is_told_as_a_problem() {

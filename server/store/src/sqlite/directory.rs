@@ -8,7 +8,7 @@ use super::accounts::{insert_account, name_key, parse_account, parse_workspace, 
 use super::documents::{find_key, parse_id};
 use super::error::damaged;
 use super::{SqliteStore, numbers, query};
-use crate::{Account, Directory, DocumentEntry, Invitation, SignInSession, StoreError, Workspace};
+use crate::{Account, AuditEvent, Directory, DocumentEntry, Invitation, SignInSession, StoreError, Workspace};
 
 #[async_trait]
 impl Directory for SqliteStore {
@@ -92,8 +92,8 @@ impl Directory for SqliteStore {
         read.await
     }
 
-    async fn create_session(&self, session: SignInSession, now_ms: i64) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
+    async fn create_session(&self, session: SignInSession, now_ms: i64, event: AuditEvent) -> Result<(), StoreError> {
+        let write = self.write_audited(event, move |connection| {
             let sql = "delete from sessions where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
             let sql = "insert into sessions
@@ -122,16 +122,21 @@ impl Directory for SqliteStore {
         read.await
     }
 
-    async fn delete_session(&self, secret_hash: [u8; 32]) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
+    async fn delete_session(&self, secret_hash: [u8; 32], event: AuditEvent) -> Result<(), StoreError> {
+        let write = self.write_audited(event, move |connection| {
             let sql = "delete from sessions where secret_hash = ?1 or next_hash = ?1 or previous_hash = ?1";
             query::execute(connection, sql, [secret_hash])
         });
         write.await.map(|_| ())
     }
 
-    async fn create_invitation(&self, invitation: Invitation, now_ms: i64) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
+    async fn create_invitation(
+        &self,
+        invitation: Invitation,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let write = self.write_audited(event, move |connection| {
             let sql = "delete from invitations where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
             let sql = "insert into invitations (secret_hash, workspace, role, expires_at_ms)
@@ -169,10 +174,11 @@ impl Directory for SqliteStore {
         secret_hash: [u8; 32],
         account: Account,
         now_ms: i64,
+        event: AuditEvent,
     ) -> Result<bool, StoreError> {
-        let write = self
-            .writer
-            .write(move |connection| accept(connection, secret_hash, &account, now_ms));
+        let write = self.write_audited(event, move |connection| {
+            accept(connection, secret_hash, &account, now_ms)
+        });
         write.await
     }
 

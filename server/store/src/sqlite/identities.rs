@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use super::accounts::{insert_account, parse_account, select_account};
 use super::error::damaged;
 use super::{SqliteStore, query};
-use crate::{Account, Device, ExternalId, Identities, SecretState, SessionId, StoreError};
+use crate::{Account, AuditEvent, Device, ExternalId, Identities, SecretState, SessionId, StoreError};
 
 #[async_trait]
 impl Identities for SqliteStore {
@@ -89,9 +89,9 @@ impl Identities for SqliteStore {
         write.await.map(|_| ())
     }
 
-    async fn set_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError> {
+    async fn set_password(&self, user: UserId, password_hash: &str, event: AuditEvent) -> Result<(), StoreError> {
         let hash = password_hash.to_owned();
-        let write = self.writer.write(move |connection| {
+        let write = self.write_audited(event, move |connection| {
             let sql = "update accounts set password_hash = ? where id = ?";
             query::execute(connection, sql, params![hash, user.0])
         });
@@ -102,8 +102,8 @@ impl Identities for SqliteStore {
         }
     }
 
-    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        let write = self.writer.write(move |connection| {
+    async fn end_session(&self, user: UserId, id: SessionId, event: AuditEvent) -> Result<bool, StoreError> {
+        let write = self.write_audited(event, move |connection| {
             let sql = "delete from sessions where id = ? and account = (select key from accounts where id = ?)";
             query::execute(connection, sql, params![id.0, user.0])
         });

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 mod append;
 mod archive;
+mod audit;
 mod codec;
 mod directory;
 mod documents;

@@ -3,7 +3,7 @@
 use fieldbook_store::{Device, ExternalId, SecretState, SessionId, SignInSession, Store};
 use uuid::Uuid;
 
-use crate::sample::{House, account, assert_error, workspace};
+use crate::sample::{House, account, assert_error, event, workspace};
 
 fn external(issuer: &str, subject: &str) -> ExternalId {
     ExternalId {
@@ -78,7 +78,7 @@ async fn sign_in(store: &impl Store, house: &House, at: u8) -> SessionId {
         expires_at_ms: 1_000,
         user_agent: format!("Browser {at}"),
     };
-    store.create_session(session, at.into()).await.unwrap();
+    store.create_session(session, at.into(), event()).await.unwrap();
     id
 }
 
@@ -119,9 +119,12 @@ pub(crate) async fn a_session_is_ended_by_its_owner_only(store: &impl Store) {
     for at in 1..=5 {
         made.push(sign_in(store, &house, at).await);
     }
-    assert!(!store.end_session(bo.id, made[0]).await.unwrap(), "it is not his");
-    assert!(store.end_session(house.ann.id, made[0]).await.unwrap());
-    assert!(!store.end_session(house.ann.id, made[0]).await.unwrap());
+    assert!(
+        !store.end_session(bo.id, made[0], event()).await.unwrap(),
+        "it is not his"
+    );
+    assert!(store.end_session(house.ann.id, made[0], event()).await.unwrap());
+    assert!(!store.end_session(house.ann.id, made[0], event()).await.unwrap());
     assert_eq!(store.session_account([1; 32], 0).await.unwrap(), None);
     assert_eq!(ids(store, &house, 0).await, [made[4], made[3], made[2], made[1]]);
 }
@@ -151,16 +154,16 @@ pub(crate) async fn a_secret_is_exchanged_when_the_next_one_comes_back(store: &i
         let account = store.session_account([secret; 32], 0).await.unwrap();
         assert_eq!(account, Some(house.ann.clone()));
     }
-    store.delete_session([1; 32]).await.unwrap();
+    store.delete_session([1; 32], event()).await.unwrap();
     assert_eq!(state(4).await, None, "any of its secrets ends it");
 }
 
 pub(crate) async fn a_password_is_changed(store: &impl Store) {
     let house = House::build(store).await;
-    store.set_password(house.ann.id, "another").await.unwrap();
+    store.set_password(house.ann.id, "another", event()).await.unwrap();
     let ann = store.account(house.ann.id).await.unwrap().unwrap();
     assert_eq!(ann.password_hash.as_deref(), Some("another"));
     assert_eq!(ann.name, house.ann.name);
     let nobody = fieldbook_core::id::UserId(Uuid::new_v4());
-    assert_error!(store.set_password(nobody, "x").await, Conflict);
+    assert_error!(store.set_password(nobody, "x", event()).await, Conflict);
 }

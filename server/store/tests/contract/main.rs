@@ -5,6 +5,7 @@
 mod access;
 mod appends;
 mod archives;
+mod audit;
 mod documents;
 mod identities;
 mod people;
@@ -105,6 +106,12 @@ macro_rules! contract {
             access::a_credential_that_grants_lists_what_it_grants,
             access::a_change_says_what_it_touches,
             worlds::the_list_is_what_the_rule_says,
+            audit::an_event_is_read_as_it_was_written,
+            audit::the_last_come_first_and_page_by_page,
+            audit::a_workspace_sees_its_own_and_what_belongs_to_none,
+            audit::what_was_not_done_is_not_written_down,
+            audit::refusals_are_written_down_once_a_minute,
+            audit::refusals_have_a_bound,
             documents::the_list_shows_the_last_changed_first,
             documents::the_list_is_of_one_workspace,
             documents::a_summary_changes_title_and_time,

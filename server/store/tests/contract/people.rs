@@ -4,7 +4,7 @@ use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{Account, Invitation, Place, SessionId, SignInSession, Store, Workspace, WorkspaceRole};
 use uuid::Uuid;
 
-use crate::sample::{House, account, assert_error, workspace};
+use crate::sample::{House, account, assert_error, event, workspace};
 
 const SECRET: [u8; 32] = [9; 32];
 
@@ -89,7 +89,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
         user: house.ann.id,
         expires_at_ms: 100,
     };
-    store.create_session(session.clone(), 0).await.unwrap();
+    store.create_session(session.clone(), 0, event()).await.unwrap();
     assert_eq!(
         store.session_account(SECRET, 99).await.unwrap(),
         Some(house.ann.clone())
@@ -105,6 +105,7 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
                 ..session.clone()
             },
             100,
+            event(),
         )
         .await
         .unwrap();
@@ -117,11 +118,12 @@ pub(crate) async fn a_session_is_good_until_it_expires_or_ends(store: &impl Stor
                 ..session
             },
             100,
+            event(),
         )
         .await
         .unwrap();
-    store.delete_session(SECRET).await.unwrap();
-    store.delete_session(SECRET).await.unwrap();
+    store.delete_session(SECRET, event()).await.unwrap();
+    store.delete_session(SECRET, event()).await.unwrap();
     assert_eq!(store.session_account(SECRET, 200).await.unwrap(), None);
 }
 
@@ -147,7 +149,7 @@ async fn invite(store: &impl Store, house: &House) -> Invitation {
         role: WorkspaceRole::Guest,
         expires_at_ms: 100,
     };
-    store.create_invitation(invitation.clone(), 0).await.unwrap();
+    store.create_invitation(invitation.clone(), 0, event()).await.unwrap();
     invitation
 }
 
@@ -158,14 +160,19 @@ pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
     assert_eq!(store.invitation(SECRET, 100).await.unwrap(), None);
     assert_eq!(store.invitation([1; 32], 0).await.unwrap(), None);
     let late = guest("Late", &house.workspace);
-    assert!(!store.accept_invitation(SECRET, late.clone(), 100).await.unwrap());
+    assert!(
+        !store
+            .accept_invitation(SECRET, late.clone(), 100, event())
+            .await
+            .unwrap()
+    );
     assert_eq!(store.account(late.id).await.unwrap(), None);
     let next = Invitation {
         secret_hash: [2; 32],
         expires_at_ms: 500,
         ..invitation
     };
-    store.create_invitation(next, 100).await.unwrap();
+    store.create_invitation(next, 100, event()).await.unwrap();
     assert_eq!(
         store.invitation(SECRET, 0).await.unwrap(),
         None,
@@ -177,11 +184,11 @@ pub(crate) async fn an_invitation_makes_one_account(store: &impl Store) {
     let house = House::build(store).await;
     invite(store, &house).await;
     let bo = guest("Bo", &house.workspace);
-    assert!(store.accept_invitation(SECRET, bo.clone(), 50).await.unwrap());
+    assert!(store.accept_invitation(SECRET, bo.clone(), 50, event()).await.unwrap());
     assert_eq!(store.account_by_name("bo").await.unwrap(), Some(bo));
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), None);
     let cy = guest("Cy", &house.workspace);
-    assert!(!store.accept_invitation(SECRET, cy.clone(), 50).await.unwrap());
+    assert!(!store.accept_invitation(SECRET, cy.clone(), 50, event()).await.unwrap());
     assert_eq!(store.account(cy.id).await.unwrap(), None);
 }
 
@@ -189,7 +196,7 @@ pub(crate) async fn a_taken_name_leaves_the_invitation_good(store: &impl Store) 
     let house = House::build(store).await;
     let invitation = invite(store, &house).await;
     let ann = guest("ANN", &house.workspace);
-    assert_error!(store.accept_invitation(SECRET, ann, 50).await, Taken);
+    assert_error!(store.accept_invitation(SECRET, ann, 50, event()).await, Taken);
     assert_eq!(store.invitation(SECRET, 50).await.unwrap(), Some(invitation));
 }
 
@@ -197,11 +204,11 @@ pub(crate) async fn an_invitation_makes_no_other_account(store: &impl Store) {
     let house = House::build(store).await;
     invite(store, &house).await;
     let owner = at_home("Bo", &house.workspace, WorkspaceRole::Owner);
-    assert_error!(store.accept_invitation(SECRET, owner, 50).await, Conflict);
+    assert_error!(store.accept_invitation(SECRET, owner, 50, event()).await, Conflict);
     let south = workspace("South");
     store.create_workspace(south.clone()).await.unwrap();
     let elsewhere = guest("Bo", &south);
-    assert_error!(store.accept_invitation(SECRET, elsewhere, 50).await, Conflict);
+    assert_error!(store.accept_invitation(SECRET, elsewhere, 50, event()).await, Conflict);
     assert!(store.invitation(SECRET, 50).await.unwrap().is_some());
 }
 
@@ -210,8 +217,8 @@ pub(crate) async fn an_invitation_raced_for_makes_one_account(store: &impl Store
     invite(store, &house).await;
     let person = |name| guest(name, &house.workspace);
     let (one, two) = tokio::join!(
-        store.accept_invitation(SECRET, person("Bo"), 50),
-        store.accept_invitation(SECRET, person("Cy"), 50),
+        store.accept_invitation(SECRET, person("Bo"), 50, event()),
+        store.accept_invitation(SECRET, person("Cy"), 50, event()),
     );
     assert_ne!(one.unwrap(), two.unwrap());
     assert_eq!(store.count_sign_in_accounts().await.unwrap(), 2);
@@ -229,12 +236,12 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &impl Store) {
         user: nobody,
         expires_at_ms: 100,
     };
-    assert_error!(store.create_session(session, 0).await, Conflict);
+    assert_error!(store.create_session(session, 0, event()).await, Conflict);
     let invitation = Invitation {
         secret_hash: SECRET,
         workspace: nowhere,
         role: WorkspaceRole::Owner,
         expires_at_ms: 100,
     };
-    assert_error!(store.create_invitation(invitation, 0).await, Conflict);
+    assert_error!(store.create_invitation(invitation, 0, event()).await, Conflict);
 }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use fieldbook_core::access::{Creation, Subject};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 use fieldbook_store::{
-    Account, Archive, ArchiveMeta, NewDocument, Place, Placed, RetainedFrom, Store, Workspace, WorkspaceRole,
+    Account, Archive, ArchiveMeta, AuditAction, AuditEvent, Credential, NewDocument, Place, Placed, RetainedFrom,
+    Store, Workspace, WorkspaceRole,
 };
 use uuid::Uuid;
 
@@ -41,6 +42,20 @@ impl House {
             .await
             .unwrap();
         id
+    }
+}
+
+/// Something to write down.
+pub(crate) fn event() -> AuditEvent {
+    AuditEvent {
+        at_ms: 60_000,
+        workspace: None,
+        action: AuditAction::SignedIn,
+        actor: None,
+        credential: Credential::Password,
+        subject: None,
+        detail: None,
+        address: None,
     }
 }
 

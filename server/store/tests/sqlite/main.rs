@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fieldbook_core::id::DocumentId;
 use fieldbook_store::sqlite::{SqliteOptions, SqliteStore};
-use fieldbook_store::{Directory, DocumentStore};
+use fieldbook_store::{AuditLog, Directory, DocumentStore};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use rusqlite::Connection;
@@ -30,6 +30,26 @@ async fn open(path: &Path) -> SqliteStore {
 /// A connection that knows nothing of the store, as another process has.
 fn stranger(path: &Path) -> Connection {
     Connection::open(path).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_in_the_audit_log_is_changed_or_taken_out() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("test.sqlite");
+    let store = SqliteStore::open(&path, SqliteOptions::default()).await.unwrap();
+    let connection = stranger(&path);
+    let insert = "insert into audit_log (at_ms, action, credential) values (1, 'signed_in', 'password')";
+    connection.execute(insert, []).unwrap();
+    for forgery in [
+        "update audit_log set at_ms = 2",
+        "delete from audit_log",
+        "insert or replace into audit_log (key, at_ms, action, credential) values (1, 2, 'signed_in', 'password')",
+    ] {
+        let refused = connection.execute(forgery, []).unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{forgery}: {refused}");
+    }
+    let entries = store.audit_log(None, None, 10).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.event.at_ms).collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test]

@@ -1,0 +1,188 @@
+//! The audit log: who sees it, and what is in it.
+
+use serde_json::{Value, json};
+
+use crate::people::{Answer, PASSWORD, Person, TestServer};
+use crate::program::{folder, on, said};
+
+async fn entries(person: &Person, query: &str) -> Vec<Value> {
+    let answer = person.get(&format!("/api/audit{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["entries"].as_array().unwrap().clone()
+}
+
+/// What was done, the first first, each as `actor action subject`.
+async fn story(person: &Person) -> Vec<String> {
+    let name = |named: &Value| named["name"].as_str().unwrap_or("-").to_owned();
+    let mut entries = entries(person, "").await;
+    entries.reverse();
+    let told = entries.iter().map(|entry| {
+        let action = entry["action"].as_str().unwrap();
+        format!("{} {action} {}", name(&entry["actor"]), name(&entry["subject"]))
+    });
+    told.collect()
+}
+
+async fn sign_in(server: &TestServer, name: &str, password: &str) -> Answer {
+    let body = json!({"name": name, "password": password});
+    server.stranger().post("/api/session", body).await
+}
+
+/// The refusals in the log, once there are so many: nobody waits for them to be written.
+async fn refusals(person: &Person, at_least: usize) -> Vec<Value> {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let all = entries(person, "?limit=1000").await;
+        let refused: Vec<Value> = all
+            .into_iter()
+            .filter(|entry| entry["action"] == "sign_in_refused")
+            .collect();
+        if refused.len() >= at_least {
+            return refused;
+        }
+        assert!(std::time::Instant::now() < deadline, "{refused:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_people_do_is_in_the_log_in_its_order() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    let body = json!({"old": PASSWORD, "new": "another horse battery"});
+    let mut phone = server.stranger();
+    phone.cookie = Some(sign_in(&server, "Ben", PASSWORD).await.cookie());
+    assert_eq!(ben.post("/api/password", body).await.status, 204);
+    assert_eq!(ben.delete("/api/session").await.status, 204);
+    assert_eq!(ann.delete("/api/devices").await.status, 204);
+    let mut again = server.stranger();
+    again.cookie = Some(sign_in(&server, "Ann", PASSWORD).await.cookie());
+    let told = [
+        "- invited -",
+        "Ann set_up -",
+        "Ann signed_in -",
+        "Ann invited -",
+        "Ben invitation_used -",
+        "Ben signed_in -",
+        "Ben signed_in -",
+        "Ben password_changed -",
+        "Ben session_ended -",
+        "Ben signed_out -",
+        "Ann session_ended -",
+        "Ann signed_in -",
+    ];
+    assert_eq!(story(&again).await, told);
+    let used = &entries(&again, "?limit=8").await[7];
+    assert_eq!(
+        (&used["action"], &used["detail"], &used["credential"], &used["address"]),
+        (
+            &json!("invitation_used"),
+            &json!("editor"),
+            &json!("link"),
+            &json!("127.0.0.1")
+        )
+    );
+    assert!((fieldbook::auth::now_ms() - used["at"].as_i64().unwrap()).abs() < 60_000);
+}
+
+#[tokio::test]
+async fn only_owners_see_the_log() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    ben.get("/api/audit").await.assert_problem(403, "forbidden");
+    let unknown = server.stranger().get("/api/audit").await;
+    unknown.assert_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_log_is_read_page_by_page() {
+    let server = TestServer::start_with(|config| config.limits.audit_entries = 2).await;
+    let ann = server.set_up("Ann").await;
+    let first = entries(&ann, "").await;
+    assert_eq!(first.len(), 2);
+    let second = entries(&ann, &format!("?before={}&limit=2", first[1]["number"])).await;
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert_eq!(second[0]["action"], "invited");
+    assert_eq!(
+        entries(&ann, &format!("?before={}", second[0]["number"])).await.len(),
+        0
+    );
+    for wrong in ["limit=3", "limit=0"] {
+        let refused = ann.get(&format!("/api/audit?{wrong}")).await;
+        refused.assert_problem(422, "invalid");
+    }
+    ann.get("/api/audit?before=x").await.assert_problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn refused_sign_ins_are_one_entry_a_minute_and_keep_no_unknown_names() {
+    // Two minutes may be touched.
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    for _ in 0..3 {
+        sign_in(&server, "Ann", "wrong")
+            .await
+            .assert_problem(401, "unauthenticated");
+        for name in ["my secret password", "another one"] {
+            sign_in(&server, name, "wrong")
+                .await
+                .assert_problem(401, "unauthenticated");
+        }
+    }
+    let refused = refusals(&ann, 2).await;
+    assert!(refused.len() <= 4, "{refused:?}");
+    assert!(refused.iter().any(|entry| entry["subject"]["name"] == "Ann"));
+    assert!(refused.iter().any(|entry| entry["subject"].is_null()));
+    assert!(!format!("{refused:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn strangers_fill_the_log_so_far_and_no_further() {
+    let server = TestServer::start_with(|config| config.limits.audited_refusals_per_minute = 1).await;
+    let ann = server.set_up("Ann").await;
+    let mut people = vec!["Ann".to_owned()];
+    for name in ["Ben", "Cy", "Di", "Eve"] {
+        server.join(&ann.invite("editor").await, name).await;
+        people.push(name.to_owned());
+    }
+    for name in &people {
+        sign_in(&server, name, "wrong")
+            .await
+            .assert_problem(401, "unauthenticated");
+    }
+    // Two minutes may be touched.
+    let refused = refusals(&ann, 1).await;
+    assert!(refused.len() <= 2, "{refused:?}");
+}
+
+#[test]
+fn the_command_line_prints_the_log_and_is_in_it() {
+    let folder = folder();
+    assert!(
+        on(folder.path(), "token", &["--user", "Ann", "--ttl", "60s"])
+            .status
+            .success()
+    );
+    let output = on(folder.path(), "audit", &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("1 2"), "{text}");
+    for part in ["token_made", "with command_line", "on \"Ann\" ", "(\"editor, 60 s\")"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(on(folder.path(), "token", &["--user", "Ben"]).status.success());
+    let output = on(folder.path(), "audit", &["--json", "--limit", "1"]);
+    let entry: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&entry["number"], &entry["subject"]["name"]),
+        (&json!(2), &json!("Ben"))
+    );
+    let nowhere = on(&folder.path().join("nowhere"), "audit", &[]);
+    assert!(
+        said(&nowhere).starts_with("there is no Fieldbook data in "),
+        "{}",
+        said(&nowhere)
+    );
+}
