@@ -78,7 +78,7 @@ async fn what_people_do_is_in_the_log_in_its_order() {
         (&used["action"], &used["detail"], &used["credential"], &used["address"]),
         (
             &json!("invitation_used"),
-            &json!("editor"),
+            &json!("member"),
             &json!("link"),
             &json!("127.0.0.1")
         )
@@ -169,7 +169,7 @@ fn the_command_line_prints_the_log_and_is_in_it() {
     assert!(output.status.success(), "{}", said(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("1 2"), "{text}");
-    for part in ["token_made", "with command_line", "on \"Ann\" ", "(\"editor, 60 s\")"] {
+    for part in ["token_made", "with command_line", "on \"Ann\" ", "(\"owner, 60 s\")"] {
         assert!(text.contains(part), "{text}");
     }
     assert!(on(folder.path(), "token", &["--user", "Ben"]).status.success());
