@@ -298,10 +298,11 @@ impl Session {
         self.reply_due = true;
     }
 
-    /// Its changes are not taken any more: what waits to be read is read without them.
-    pub fn stops_to_write(&mut self) {
+    /// Its changes are not taken any more: what waits to be read is read without them. `waits_for_world`: the store or a
+    /// worker has been asked for them.
+    pub fn stops_to_write(&mut self, waits_for_world: bool) {
         self.held.drop_changes();
-        self.answer_is_stale = self.busy;
+        self.answer_is_stale = waits_for_world;
         self.reset_due = false;
         self.ask(Vec::new());
     }

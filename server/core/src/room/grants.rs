@@ -36,13 +36,16 @@ impl Room {
     fn shut_out(&mut self, now: u64, socket: SocketId) {
         self.say_goodbye(socket);
         self.orphans.forget(socket);
+        self.drop_changes_of(socket);
+        let waits_for_world = self.waits_for_world(socket);
+        self.answer_nothing_of(socket);
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
         self.roster.leave(socket, &session.peer, None);
         let mut anew = Session::new(session.peer.clone(), session.member.take(), session.extended);
-        anew.busy = session.busy;
-        anew.answer_is_stale = session.busy;
+        anew.busy = waits_for_world;
+        anew.answer_is_stale = waits_for_world;
         **session = anew;
         let frame = wire::unavailable(&self.config.us, self.id);
         self.effects.push_back(Effect::Send(socket, frame));
@@ -66,6 +69,7 @@ impl Room {
     }
 
     fn change_role(&mut self, socket: SocketId, before: Role, after: Role) {
+        let waits_for_world = self.waits_for_world(socket);
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
@@ -82,8 +86,9 @@ impl Room {
         if after.may_write() {
             session.begins_to_write();
         } else {
-            session.stops_to_write();
+            session.stops_to_write(waits_for_world);
             self.orphans.forget(socket);
+            self.drop_changes_of(socket);
         }
         self.tell_flags(socket);
     }

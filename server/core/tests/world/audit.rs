@@ -19,6 +19,9 @@ use super::{World, fingerprint, is_ephemeral, is_unavailable, short, sync_messag
 /// Effects of a Live session's message beside two for each session: an append, a refusal with its words, what is due by time.
 const FEW_EFFECTS: usize = 8;
 
+/// Admitting a change is work of at least so many units.
+const LEAST_WORK_OF_A_CHANGE: u64 = 32;
+
 /// What the checks of a step remember of the steps before.
 #[derive(Default)]
 pub(crate) struct Audit {
@@ -41,7 +44,8 @@ impl World {
     pub(super) fn hears_sync(&mut self, socket: SocketId, request: bool, message: SyncMessage) {
         if writes(self.sockets[&socket].granted) {
             let stay = (socket, self.sockets[&socket].stay);
-            self.ledger.brings(stay, &message);
+            let position = self.room.as_ref().map_or(0, |room| room.usage().changes);
+            self.ledger.brings(stay, &message, position);
         }
         let is_cheap = self.must_be_cheap(socket, &message);
         self.feed(Input::Sync {
@@ -113,7 +117,10 @@ impl World {
             after.unsaved_bytes
         );
         self.check_usage(&after);
-        if after.changes > before.changes {
+        let most_changes = self.config.work_at_once / LEAST_WORK_OF_A_CHANGE + 1;
+        let admitted = after.changes - before.changes;
+        assert!(admitted <= most_changes, "R6: {admitted} changes are admitted in one step");
+        if admitted > 0 {
             self.audit.has_admitted = true;
             self.audit.last_change_ms = self.now;
             let writers = self.writers();
@@ -262,6 +269,10 @@ impl World {
             socket
                 .watch
                 .sends(&message, socket.granted, &self.store, self.now, &self.config.timing);
+            let waits = self.store.reads_archive() || self.store.waited_for_by().any(|other| other == id);
+            if !message.heads.is_empty() && !waits {
+                socket.watch.answered();
+            }
         }
         if is_ephemeral(&frame, client) {
             self.audit.whispered_to.push(id);

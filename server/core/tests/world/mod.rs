@@ -83,6 +83,7 @@ enum Step {
     Gone(SocketId),
     Answer(usize),
     Store,
+    Work,
     Edit,
     Time,
     Connect(usize),
@@ -156,6 +157,7 @@ impl World {
             Step::Gone(socket) => self.gone(socket),
             Step::Answer(client) => self.answer(client),
             Step::Store => self.store_works(),
+            Step::Work => self.feed(Input::Wake),
             Step::Edit => self.edit(),
             Step::Time => {
                 let ms = self.rng.pick(&[1, 10, 50, 200, 1_000, 6_000]);
@@ -190,6 +192,9 @@ impl World {
         }
         if self.store.jobs() > 0 {
             steps.push((Step::Store, 12));
+        }
+        if self.works() {
+            steps.push((Step::Work, 8));
         }
         if full && !with_faults {
             // The store is tried again after a while.
@@ -242,7 +247,7 @@ impl World {
             granted: None,
             stay: 0,
             whispers: 0,
-            up: VecDeque::from([(first, 0)]),
+            up: first.into_iter().map(|upward| (upward, 0)).collect(),
             down: VecDeque::new(),
             up_stalls: false,
             down_stalls: false,
@@ -255,10 +260,10 @@ impl World {
     fn answer(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let socket = client.socket.expect("only connected clients answer");
-        if let Some(upward) = client.answer(&mut self.rng)
-            && let Some(socket) = self.sockets.get_mut(&socket)
-        {
-            socket.up.push_back((upward, socket.read));
+        let upwards = client.answer(&mut self.rng);
+        if let Some(socket) = self.sockets.get_mut(&socket) {
+            let read = socket.read;
+            socket.up.extend(upwards.into_iter().map(|upward| (upward, read)));
         }
     }
 
@@ -315,11 +320,16 @@ impl World {
         let mut wakes = 0;
         while let Some(at) = self.room.as_ref().and_then(Room::wake_at_ms).filter(|at| *at <= target) {
             self.now = self.now.max(at);
+            wakes += u64::from(!self.works());
             self.feed(Input::Wake);
-            wakes += 1;
             assert!(wakes <= 50 + ms / 10, "R3: woken {wakes} times in {ms} ms");
         }
         self.now = target;
+    }
+
+    /// Has the room put something off that it goes on with at once?
+    fn works(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.works_for().is_some())
     }
 
     fn say(&self, line: impl FnOnce() -> String) {

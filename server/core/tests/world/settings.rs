@@ -2,7 +2,7 @@
 
 use fieldbook_core::id::PeerId;
 use fieldbook_core::limits::{Compaction, Limits, Timing};
-use fieldbook_core::room::RoomConfig;
+use fieldbook_core::room::{RoomConfig, WORK_AT_ONCE};
 
 use super::rng::Rng;
 
@@ -116,5 +116,7 @@ fn room_config(rng: &mut Rng) -> RoomConfig {
         limits: Limits::default(),
         timing,
         compaction,
+        // Little: two or three changes fill a step, and the rest of their message waits.
+        work_at_once: rng.pick(&[WORK_AT_ONCE, 100, 300]),
     }
 }

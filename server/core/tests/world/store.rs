@@ -6,7 +6,7 @@ use automerge::{Automerge, ChangeHash};
 use bytes::Bytes;
 use fieldbook_core::change::Change;
 use fieldbook_core::history::{ArchiveMeta, Placed, extend_index};
-use fieldbook_core::id::WorkspaceId;
+use fieldbook_core::id::{SocketId, WorkspaceId};
 use fieldbook_core::limits::Limits;
 use fieldbook_core::room::{CompactionPlan, Effect, Input, Loaded};
 
@@ -50,6 +50,21 @@ impl Store {
 
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.len()
+    }
+
+    /// The sockets for which it has been asked something that is not answered yet.
+    pub(crate) fn waited_for_by(&self) -> impl Iterator<Item = SocketId> {
+        self.jobs.iter().filter_map(|job| match job {
+            Job::Asked(Effect::Recall { socket, .. } | Effect::Expand { socket, .. })
+            | Job::Done(Input::Recalled { socket, .. } | Input::Expanded { socket, .. }) => Some(*socket),
+            _ => None,
+        })
+    }
+
+    /// Is the archive being read?
+    pub(crate) fn reads_archive(&self) -> bool {
+        let reads = |job: &Job| matches!(job, Job::Asked(Effect::ReadArchive) | Job::Done(Input::Archive { .. }));
+        self.jobs.iter().any(reads)
     }
 
     /// The room goes. All that may be under way is what sessions asked that have left.

@@ -169,6 +169,11 @@ impl World {
             stored.get_heads(),
             "R7: a fresh client has it all"
         );
+        assert_eq!(
+            self.clients[0].doc.get_authors(),
+            stored.get_authors(),
+            "R7: a fresh client is told who wrote it"
+        );
     }
 
     /// What the room holds: the tail, what is retained before it, and no more once everybody has it.

@@ -26,6 +26,8 @@ pub(crate) struct Watch {
     delivered: HashSet<ChangeHash>,
     /// The client asked to begin (again): an answer to that need not fit the window, and may repeat changes.
     may_begin: bool,
+    /// It has not been answered since.
+    opening: bool,
     /// Something of it was refused: it may not write any more.
     pub(crate) refused: bool,
     said_read_only: bool,
@@ -50,7 +52,9 @@ impl Watch {
             .as_ref()
             .is_some_and(|f| f.contains(MessageFlags::SYNC_RESET));
         let begins = self.sent == 0 || message.heads.is_empty() || !message.need.is_empty();
-        self.may_begin |= begins || resets || message.have == [Have::default()];
+        if begins || resets || message.have == [Have::default()] {
+            (self.may_begin, self.opening) = (true, true);
+        }
     }
 
     /// What the person may do changes.
@@ -59,15 +63,20 @@ impl Watch {
             // It ends, or begins, with nothing.
             let sent = self.sent;
             *self = Self::default();
-            (self.sent, self.may_begin) = (sent, true);
+            (self.sent, self.may_begin, self.opening) = (sent, true, true);
         } else if !self.refused && writes(before) != writes(after) {
             self.said_read_only = false;
         }
     }
 
+    /// The client is told where it stands, and nothing is under way for it.
+    pub(crate) fn answered(&mut self) {
+        self.opening = false;
+    }
+
     /// The client has been answered, and goes on from there.
     pub(crate) fn is_live(&self) -> bool {
-        self.sent > 0 && !self.may_begin
+        self.sent > 0 && !self.opening
     }
 
     /// The server sends a message to somebody who has this role.
