@@ -11,7 +11,10 @@ pub(crate) struct Mutant {
     pub(crate) seed: Option<u64>,
 }
 
-/// One for each invariant that the simulator holds.
+/// What a single node promises; see docs/architecture.md.
+pub(crate) const INVARIANTS: [&str; 9] = ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R10"];
+
+/// One for each of them, noticed in nearly every life.
 pub(crate) const ONE_EACH: &[&str] = &[
     "a change is acknowledged before it is stored",
     "a session is sent what it was sent before",
@@ -281,11 +284,38 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         replace: "self.history.trim(all_have.unwrap_or(u64::MAX), somebody_waits && all_have.is_none());",
         seed: Some(9),
     },
-];
-
-/// Those that the simulator does not notice in some hundred lives: it gets into them too seldom, or not at all. Most are
-/// told as stories in `src/room_tests`.
-pub(crate) const UNNOTICED: &[Mutant] = &[
+    Mutant {
+        name: "a step works on, however long it takes",
+        breaks: "R6",
+        file: "room/work.rs",
+        find: "self.worked >= self.config.work_at_once",
+        replace: "self.worked == u64::MAX",
+        seed: None,
+    },
+    Mutant {
+        name: "what was put off is forgotten",
+        breaks: "R7",
+        file: "room/incoming.rs",
+        find: "work.queue = Some(queue);",
+        replace: "work.queue = Some(Vec::new());",
+        seed: None,
+    },
+    Mutant {
+        name: "what was put off is admitted although its sender may write no more",
+        breaks: "R5",
+        file: "room/grants.rs",
+        find: "session.stops_to_write(waits_for_world);\n            self.orphans.forget(socket);\n            self.drop_changes_of(socket);",
+        replace: "session.stops_to_write(waits_for_world);\n            self.orphans.forget(socket);",
+        seed: None,
+    },
+    Mutant {
+        name: "who is removed while their work is put off is answered",
+        breaks: "R5",
+        file: "room/grants.rs",
+        find: "self.answer_nothing_of(socket);",
+        replace: "",
+        seed: None,
+    },
     Mutant {
         name: "who asks for changes by name is not told again",
         breaks: "R7",
@@ -306,7 +336,7 @@ pub(crate) const UNNOTICED: &[Mutant] = &[
         name: "what waited when the role was lowered is admitted later",
         breaks: "R5",
         file: "sync.rs",
-        find: "self.answer_is_stale = self.busy;",
+        find: "self.answer_is_stale = waits_for_world;",
         replace: "",
         seed: None,
     },

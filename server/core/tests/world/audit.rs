@@ -67,7 +67,7 @@ impl World {
         let Some(room) = &self.room else { return false };
         let socket = &self.sockets[&id];
         let forges = self.clients[socket.client].kind == Kind::Forger;
-        if !socket.watch.is_live() || forges || !self.audit.has_admitted {
+        if !socket.connected || !socket.watch.is_live() || forges || !self.audit.has_admitted {
             return false;
         }
         let base = room.usage().base as usize;
@@ -119,7 +119,10 @@ impl World {
         self.check_usage(&after);
         let most_changes = self.config.work_at_once / LEAST_WORK_OF_A_CHANGE + 1;
         let admitted = after.changes - before.changes;
-        assert!(admitted <= most_changes, "R6: {admitted} changes are admitted in one step");
+        assert!(
+            admitted <= most_changes,
+            "R6: {admitted} changes are admitted in one step"
+        );
         if admitted > 0 {
             self.audit.has_admitted = true;
             self.audit.last_change_ms = self.now;

@@ -24,9 +24,9 @@ pub(crate) struct Watch {
     /// Those with changes of which the client has not told that it has them.
     in_flight: Vec<InFlight>,
     delivered: HashSet<ChangeHash>,
-    /// The client asked to begin (again): an answer to that need not fit the window, and may repeat changes.
-    may_begin: bool,
-    /// It has not been answered since.
+    /// How often the client asked to begin (again): each answer to that need not fit the window, and may repeat changes.
+    beginnings: u32,
+    /// It has not been answered since the last time.
     opening: bool,
     /// Something of it was refused: it may not write any more.
     pub(crate) refused: bool,
@@ -53,7 +53,8 @@ impl Watch {
             .is_some_and(|f| f.contains(MessageFlags::SYNC_RESET));
         let begins = self.sent == 0 || message.heads.is_empty() || !message.need.is_empty();
         if begins || resets || message.have == [Have::default()] {
-            (self.may_begin, self.opening) = (true, true);
+            self.beginnings += 1;
+            self.opening = true;
         }
     }
 
@@ -63,7 +64,7 @@ impl Watch {
             // It ends, or begins, with nothing.
             let sent = self.sent;
             *self = Self::default();
-            (self.sent, self.may_begin, self.opening) = (sent, true, true);
+            (self.sent, self.beginnings, self.opening) = (sent, 1, true);
         } else if !self.refused && writes(before) != writes(after) {
             self.said_read_only = false;
         }
@@ -97,9 +98,9 @@ impl Watch {
         let repeats = hashes.iter().any(|hash| self.delivered.contains(hash));
         let too_many = self.in_flight.len() >= timing.window_messages;
         if repeats || too_many {
-            assert!(!repeats || self.may_begin, "R2: changes are repeated");
-            assert!(self.may_begin, "S6: a message beyond the window");
-            self.may_begin = false;
+            assert!(!repeats || self.beginnings > 0, "R2: changes are repeated");
+            assert!(self.beginnings > 0, "S6: a message beyond the window");
+            self.beginnings -= 1;
             self.in_flight.clear();
         }
         self.delivered.extend(hashes);
