@@ -214,7 +214,7 @@ impl World {
         if matches!(kind, Kind::Editor | Kind::Forger) || self.rng.percent(15) {
             self.clients[index].edit(self.settings.burst, &mut self.rng);
         }
-        if kind == Kind::Forger && self.rng.percent(20) {
+        if kind == Kind::Forger && self.rng.percent(50) {
             self.forge(index);
         }
         if self.settings.quirks && self.clients[index].extended {
@@ -225,10 +225,15 @@ impl World {
         }
     }
 
-    /// A client sends what no client should: it must be refused, and nobody else must notice.
+    /// A client sends what no client should: it must be refused, and nobody else must notice. Who was refused something
+    /// comes again first.
     fn forge(&mut self, index: usize) {
         let client = &mut self.clients[index];
-        let Some(socket) = client.socket.and_then(|id| self.sockets.get_mut(&id)) else {
+        let Some(id) = client.socket else { return };
+        if self.sockets[&id].watch.refused {
+            return self.cut(id);
+        }
+        let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
         if let Some(upward) = client.forged(&mut self.rng) {
