@@ -7,7 +7,7 @@ WEB_SOURCE := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildc
 # Not `npm ci`: it refuses a lock file that leaves out optional packages of other platforms.
 NPM_INSTALL := npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: run build test check bench mutants mutants-one-each property sessions fuzz format tools \
+.PHONY: run build test check bench mutants property sessions fuzz format tools \
 	test-rust test-web test-interop test-browser check-rust check-web
 
 ## run: build everything and serve it on http://127.0.0.1:8080, data in ./data
@@ -47,13 +47,9 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCE)
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-## mutants: does the simulator notice bugs that are planted? (some minutes)
+## mutants: does the simulator notice all bugs of the list, when they are planted? (some minutes)
 mutants:
 	$(CARGO) test --locked -p fieldbook-core --test mutants -- --ignored --nocapture
-
-# One for each invariant.
-mutants-one-each:
-	FIELDBOOK_MUTANT=one-each $(CARGO) test --locked -p fieldbook-core --test mutants -- --ignored --nocapture
 
 SEEDS ?= 20000
 FROM  ?= 0
@@ -105,6 +101,7 @@ tests/load/peers/sync-server/node_modules/.package-lock.json: tests/load/peers/s
 check-rust: $(WEB)/dist/index.html
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) check --locked --manifest-path tests/fuzz/cargo-fuzz/Cargo.toml --target-dir "$(TARGET)/cargo-fuzz"
 
 check-web: $(WEB)/node_modules/.package-lock.json tests/interop/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	cd $(WEB) && npm run --silent lint

@@ -15,7 +15,7 @@ use fieldbook_core::access::{DocumentAccess, Role, State, Subject, Visibility, W
 use fieldbook_core::id::{DocumentId, PeerId, SocketId, UserId, WorkspaceId};
 use fieldbook_core::limits::{Compaction, Limits, Timing};
 use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::{Effect, Input, Loaded, Room, RoomConfig};
+use fieldbook_core::room::{Effect, Input, Loaded, Room, RoomConfig, WORK_AT_ONCE};
 
 const READERS: u64 = 200;
 const EDITS: usize = 2_000;
@@ -99,6 +99,7 @@ fn room(tail: Vec<Bytes>) -> Room {
             idle_changes: u64::MAX,
             ..Compaction::default()
         },
+        work_at_once: WORK_AT_ONCE,
     };
     let loaded = Loaded {
         access: DocumentAccess {

@@ -44,6 +44,8 @@ pub struct RoomConfig {
     pub timing: Timing,
     /// When to compact.
     pub compaction: Compaction,
+    /// Work after which a step puts the rest off: [`WORK_AT_ONCE`].
+    pub work_at_once: u64,
 }
 
 /// What the store has of a document when its room begins.

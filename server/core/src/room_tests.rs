@@ -127,6 +127,7 @@ impl Scene {
             limits: Limits::default(),
             timing: Timing::default(),
             compaction: Compaction::default(),
+            work_at_once: WORK_AT_ONCE,
         };
         adjust(&mut config);
         let id = DocumentId::from_bytes(*uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes()).unwrap();

@@ -80,9 +80,7 @@ impl Held {
 
     /// None of what they bring is to be taken.
     pub fn drop_changes(&mut self) {
-        for message in &mut self.messages {
-            message.changes = Vec::new();
-        }
+        self.messages.iter_mut().for_each(SyncMessage::forget_changes);
         self.weight = self.messages.iter().map(SyncMessage::weight).sum();
     }
 
@@ -328,10 +326,11 @@ impl Session {
         self.reply_due = true;
     }
 
-    /// Its changes are not taken any more: what waits to be read is read without them.
-    pub fn stops_to_write(&mut self) {
+    /// Its changes are not taken any more: what waits to be read is read without them. `waits_for_world`: the store or a
+    /// worker has been asked for them.
+    pub fn stops_to_write(&mut self, waits_for_world: bool) {
         self.held.drop_changes();
-        self.answer_is_stale = self.busy;
+        self.answer_is_stale = waits_for_world;
         self.reset_due = false;
         self.ask(Vec::new());
     }

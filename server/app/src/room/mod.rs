@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use fieldbook_core::access::Subject;
 use fieldbook_core::id::{DocumentId, PeerId, SocketId};
 use fieldbook_core::receipt::Receipt;
-use fieldbook_core::room::{Input, RoomConfig};
+use fieldbook_core::room::{Input, RoomConfig, WORK_AT_ONCE};
 use fieldbook_store::Store;
 use fieldbook_worker::{LastingWorker, Workers};
 use tokio::sync::Notify;
@@ -290,5 +290,6 @@ fn room_config(config: &Config, us: PeerId) -> RoomConfig {
             retained_changes: rules.retained_changes,
             retained_bytes: rules.retained_bytes,
         },
+        work_at_once: WORK_AT_ONCE,
     }
 }

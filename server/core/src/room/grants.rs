@@ -55,6 +55,9 @@ impl Room {
     fn shut_out(&mut self, now: u64, socket: SocketId) {
         self.say_goodbye(socket);
         self.orphans.forget(socket);
+        self.drop_changes_of(socket);
+        let waits_for_world = self.waits_for_world(socket);
+        self.answer_nothing_of(socket);
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
@@ -65,9 +68,9 @@ impl Room {
             session.extended,
             Arc::clone(&session.receipt),
         );
-        anew.busy = session.busy;
+        anew.busy = waits_for_world;
         anew.told_store_fails = session.told_store_fails;
-        anew.answer_is_stale = session.busy;
+        anew.answer_is_stale = waits_for_world;
         **session = anew;
         let frame = wire::unavailable(&self.config.us, self.id);
         self.effects.push_back(Effect::Send(socket, frame));
@@ -91,6 +94,7 @@ impl Room {
     }
 
     fn change_role(&mut self, socket: SocketId, before: Role, after: Role) {
+        let waits_for_world = self.waits_for_world(socket);
         let Some(session) = self.sessions.get_mut(&socket) else {
             return;
         };
@@ -107,8 +111,9 @@ impl Room {
         if after.may_write() {
             session.begins_to_write();
         } else {
-            session.stops_to_write();
+            session.stops_to_write(waits_for_world);
             self.orphans.forget(socket);
+            self.drop_changes_of(socket);
         }
         self.tell_flags(socket);
     }

@@ -82,6 +82,7 @@ impl Room {
         };
         let work = Work {
             socket,
+            answers: true,
             message,
             resumed,
             unread,
@@ -95,6 +96,9 @@ impl Room {
 
     /// Reads and admits what a message brings, as far as this step goes; then answers it.
     pub(super) fn proceed(&mut self, now: u64, mut work: Work) {
+        if !work.answers && work.queue.is_none() {
+            return;
+        }
         if !self.takes_from(work.socket) {
             (work.unread, work.offer) = (VecDeque::new(), Offer::default());
         }
@@ -129,6 +133,9 @@ impl Room {
         if !queue.is_empty() {
             work.queue = Some(queue);
             return self.put_off(now, work);
+        }
+        if !work.answers {
+            return self.append_waiting();
         }
         if let Some((refusal, hash)) = work.offer.refused {
             self.refuse(socket, hash.as_slice(), refusal.rule(), &refusal.to_string());

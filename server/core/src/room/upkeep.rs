@@ -65,21 +65,24 @@ impl Room {
             .map(|(socket, session)| (*socket, self.role_of(session.subject.as_deref())))
             .collect();
         for (socket, role) in roles {
+            let waits_for_world = self.waits_for_world(socket);
             let Some(session) = self.sessions.get_mut(&socket) else {
                 continue;
             };
             session.role = role;
-            if !role.is_some_and(Role::may_write) {
-                session.stops_to_write();
-                self.orphans.forget(socket);
-            }
-            if role.is_some() {
-                self.welcome(now, socket);
-            } else {
+            if role.is_none() {
                 session.phase = Phase::Unavailable {
                     tell_at_ms: Some(tell_at),
                 };
                 self.due.grace = Some(self.due.grace.map_or(tell_at, |due| due.min(tell_at)));
+            }
+            if !role.is_some_and(Role::may_write) {
+                session.stops_to_write(waits_for_world);
+                self.orphans.forget(socket);
+                self.drop_changes_of(socket);
+            }
+            if role.is_some() {
+                self.welcome(now, socket);
             }
         }
     }

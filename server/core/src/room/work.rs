@@ -16,6 +16,8 @@ pub const WORK_AT_ONCE: u64 = 20_000;
 /// A message of which something is left to be done.
 pub(super) struct Work {
     pub(super) socket: SocketId,
+    /// Whoever sent it is to be answered: they have not been removed since.
+    pub(super) answers: bool,
     pub(super) message: SyncMessage,
     /// The store has answered for it.
     pub(super) resumed: bool,
@@ -41,12 +43,14 @@ impl Work {
 impl Room {
     /// Has this step worked enough?
     pub(super) fn is_tired(&self) -> bool {
-        self.worked >= WORK_AT_ONCE
+        self.worked >= self.config.work_at_once
     }
 
     /// The rest waits for the next wake-up; what comes after it from this session waits too.
     pub(super) fn put_off(&mut self, now: u64, work: Work) {
-        if let Some(session) = self.sessions.get_mut(&work.socket) {
+        if work.answers
+            && let Some(session) = self.sessions.get_mut(&work.socket)
+        {
             session.busy = true;
         }
         self.work.push_back(work);
@@ -64,12 +68,41 @@ impl Room {
             self.work = VecDeque::new();
             self.due.work = None;
         }
-        let socket = work.socket;
-        if let Some(session) = self.sessions.get_mut(&socket) {
+        let (socket, answers) = (work.socket, work.answers);
+        if answers && let Some(session) = self.sessions.get_mut(&socket) {
             session.busy = false;
         }
         self.proceed(now, work);
-        self.work_off(now, socket, false);
+        if answers {
+            self.work_off(now, socket, false);
+        }
+    }
+
+    /// Nothing that this session has sent is taken any more, even if it may write again by then: what was put off goes on
+    /// without it.
+    pub(super) fn drop_changes_of(&mut self, socket: SocketId) {
+        for work in &mut self.work {
+            if work.socket == socket {
+                // It may be taken once more, after the store was asked for it.
+                work.message.forget_changes();
+                (work.unread, work.offer) = (VecDeque::new(), Offer::default());
+            }
+            if let Some(queue) = &mut work.queue {
+                queue.retain(|(from, _)| *from != socket);
+            }
+        }
+    }
+
+    /// Nobody is answered for what was put off of this session's.
+    pub(super) fn answer_nothing_of(&mut self, socket: SocketId) {
+        let own = self.work.iter_mut().filter(|work| work.socket == socket);
+        own.for_each(|work| work.answers = false);
+    }
+
+    /// Has the store or a worker been asked for this session? (If not, it is busy with what was put off, or with nothing.)
+    pub(super) fn waits_for_world(&self, socket: SocketId) -> bool {
+        let works = || self.work.iter().any(|work| work.socket == socket && work.answers);
+        self.sessions.get(&socket).is_some_and(|session| session.busy) && !works()
     }
 
     /// May what this session sent still be taken?

@@ -228,6 +228,49 @@ fn a_document_that_is_being_taken_apart_is_not_admitted_afterwards() {
     assert_eq!(appended(&mut scene), written);
 }
 
+/// Ann has said more than a step admits: part of it is put off.
+fn with_work_of_ann() -> Two {
+    let mut two = two_with(|config| config.work_at_once = 300);
+    let written = two.anns.write(20);
+    two.scene.says(two.ann, two.anns.offers(&written));
+    assert!(two.scene.room.is_working_for(two.ann));
+    two
+}
+
+#[test]
+fn who_is_removed_while_their_work_is_put_off_is_not_answered() {
+    let mut two = with_work_of_ann();
+    is_removed(&mut two.scene, two.ann);
+    let admitted = two.scene.room.history.last();
+    two.scene.hears(two.ann);
+    two.scene.passes(0);
+    assert!(two.scene.hears(two.ann).is_empty());
+    assert_eq!(two.scene.room.history.last(), admitted);
+    assert!(!two.scene.room.is_working_for(two.ann));
+}
+
+#[test]
+fn what_was_put_off_is_not_admitted_after_a_role_was_lowered_and_raised() {
+    let mut two = with_work_of_ann();
+    becomes(&mut two.scene, two.ann, Role::Viewer);
+    becomes(&mut two.scene, two.ann, Role::Editor);
+    let admitted = two.scene.room.history.last();
+    two.scene.passes(0);
+    assert_eq!(two.scene.room.history.last(), admitted);
+    // A worker's answer for what she offers again is taken: what she had said before was none of its questions.
+    let whole = two.anns.archive();
+    two.scene.says(two.ann, two.anns.offers(&[whole]));
+    while !matches!(two.scene.next_asked(), Some(Effect::Expand { .. })) {}
+    let changes = two.anns.doc.get_changes(&[]);
+    let changes = changes.iter().map(|change| Bytes::copy_from_slice(change.raw_bytes()));
+    two.scene.step(Input::Expanded {
+        socket: two.ann,
+        changes: Ok(changes.collect()),
+    });
+    two.scene.passes(0);
+    assert_eq!(two.scene.room.history.last(), 3 + 20);
+}
+
 #[test]
 fn who_is_removed_hears_that_and_nothing_more() {
     let Two {

@@ -19,6 +19,9 @@ use super::{World, fingerprint, is_ephemeral, is_unavailable, short, sync_messag
 /// Effects of a Live session's message beside two for each session: an append, a refusal with its words, what is due by time.
 const FEW_EFFECTS: usize = 8;
 
+/// Admitting a change is work of at least so many units.
+const LEAST_WORK_OF_A_CHANGE: u64 = 32;
+
 /// What the checks of a step remember of the steps before.
 #[derive(Default)]
 pub(crate) struct Audit {
@@ -44,7 +47,8 @@ impl World {
     pub(super) fn hears_sync(&mut self, socket: SocketId, request: bool, message: SyncMessage) {
         if writes(self.sockets[&socket].granted) {
             let stay = (socket, self.sockets[&socket].stay);
-            self.ledger.brings(stay, &message);
+            let position = self.room.as_ref().map_or(0, |room| room.usage().changes);
+            self.ledger.brings(stay, &message, position);
         }
         let is_cheap = self.must_be_cheap(socket, &message);
         self.feed(Input::Sync {
@@ -66,7 +70,7 @@ impl World {
         let Some(room) = &self.room else { return false };
         let socket = &self.sockets[&id];
         let forges = self.clients[socket.client].kind == Kind::Forger;
-        if !socket.watch.is_live() || forges || !self.audit.has_admitted {
+        if !socket.connected || !socket.watch.is_live() || forges || !self.audit.has_admitted {
             return false;
         }
         let base = room.usage().base as usize;
@@ -122,7 +126,13 @@ impl World {
             after.unsaved_bytes
         );
         self.check_usage(&after);
-        if after.changes > before.changes {
+        let most_changes = self.config.work_at_once / LEAST_WORK_OF_A_CHANGE + 1;
+        let admitted = after.changes - before.changes;
+        assert!(
+            admitted <= most_changes,
+            "R6: {admitted} changes are admitted in one step"
+        );
+        if admitted > 0 {
             self.audit.has_admitted = true;
             self.audit.last_change_ms = self.now;
             let writers = self.writers();
@@ -286,6 +296,10 @@ impl World {
             socket
                 .watch
                 .sends(&message, socket.granted, &self.store, self.now, &self.config.timing);
+            let waits = self.store.reads_archive() || self.store.waited_for_by().any(|other| other == id);
+            if !message.heads.is_empty() && !waits {
+                socket.watch.answered();
+            }
         }
         if let Frame::Plain(bytes) = &frame {
             let says = |ok| matches!(wire::store(self.document, ok), Frame::Plain(told) if told == *bytes);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use automerge::sync::{Capability, ChunkList, Message, MessageFlags, MessageVersion, State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
+use automerge::{ActorId, Author, Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
 use bytes::Bytes;
 use fieldbook_core::access::{Role, Subject, WorkspaceRole};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
@@ -38,8 +38,10 @@ pub(crate) struct Client {
     pub(crate) forgetful: bool,
     /// Uploads whole documents, as clients do that were once told of V2.
     uploads_documents: bool,
-    /// Sends the changes of a message in any order.
+    /// Sends the changes of a message in any order, and in two messages.
     shuffles: bool,
+    /// Asks for what it lacks by name, where a stock client begins again.
+    asks_by_name: bool,
     /// Sends its changes although it was told that they are not taken.
     ignores_read_only: bool,
     pub(crate) people: People,
@@ -76,6 +78,7 @@ impl Client {
             forgetful: false,
             uploads_documents: rng.percent(15),
             shuffles: false,
+            asks_by_name: rng.percent(25),
             ignores_read_only: false,
             people: People::default(),
             cursor: None,
@@ -186,7 +189,7 @@ impl Client {
     }
 
     /// A connection begins: the sync state is what `encode` keeps of it. The first frame is due at once.
-    pub(crate) fn connect(&mut self, socket: SocketId, rng: &mut Rng) -> Upward {
+    pub(crate) fn connect(&mut self, socket: SocketId, rng: &mut Rng) -> Vec<Upward> {
         self.socket = Some(socket);
         self.state = State::decode(&self.state.encode()).unwrap();
         if self.uploads_documents {
@@ -196,8 +199,9 @@ impl Client {
         self.people = People::default();
         self.cursor = None;
         self.dirty = true;
-        self.answer(rng)
-            .expect("the first message of a connection is always made")
+        let first = self.answer(rng);
+        assert!(!first.is_empty(), "the first message of a connection is always made");
+        first
     }
 
     pub(crate) fn lose_connection(&mut self) {
@@ -206,17 +210,27 @@ impl Client {
     }
 
     /// What automerge has to say now, if anything.
-    pub(crate) fn answer(&mut self, rng: &mut Rng) -> Option<Upward> {
+    pub(crate) fn answer(&mut self, rng: &mut Rng) -> Vec<Upward> {
         self.dirty = false;
-        let mut message = self.doc.generate_sync_message(&mut self.state)?;
-        if self.shuffles && message.version == MessageVersion::V1 {
-            shuffle(&mut message, rng);
+        if self.asks_by_name {
+            let knows = |hash: &ChangeHash| self.doc.get_change_by_hash(hash).is_some();
+            let theirs = self.state.their_have.iter_mut().flatten();
+            theirs.for_each(|have| have.last_sync.retain(knows));
         }
+        let Some(message) = self.doc.generate_sync_message(&mut self.state) else {
+            return Vec::new();
+        };
         let request = self.doc.get_heads().is_empty() && self.state.shared_heads.is_empty() && !self.heard_of_it;
-        Some(Upward {
+        let messages = if self.shuffles && message.version == MessageVersion::V1 {
+            shuffle(&message, rng)
+        } else {
+            vec![message]
+        };
+        let upwards = messages.into_iter().map(|message| Upward {
             request,
             data: message.encode().into(),
-        })
+        });
+        upwards.collect()
     }
 
     /// It is told that there is no such document: who is here is nothing it knows of any more.
@@ -297,7 +311,7 @@ impl Client {
     /// The page is closed and opened again: a new actor, and what was on the disk.
     pub(crate) fn restart(&mut self, rng: &mut Rng) {
         self.lose_connection();
-        match rng.below(10) {
+        match rng.below(12) {
             // Everything was written in time.
             0..=4 => self.load(&self.doc.save(), &self.state.encode()),
             // The sync state was lost.
@@ -305,7 +319,7 @@ impl Client {
             // Both are old.
             6..=7 => self.load(&self.disk.0.clone(), &self.disk.1.clone()),
             // Document and sync state are written apart: the document's last changes did not make it.
-            8 => self.load(&self.disk.0.clone(), &self.state.encode()),
+            8..=10 => self.load(&self.disk.0.clone(), &self.state.encode()),
             _ => self.load(&Automerge::new().save(), &State::new().encode()),
         }
         self.new_actor();
@@ -320,16 +334,32 @@ impl Client {
 
     fn new_actor(&mut self) {
         self.generation += 1;
+        if self.index % 2 == 1 {
+            // Stands in the actor's first change.
+            self.doc.set_author(Some(Author::from(vec![self.index])));
+        }
         self.doc
             .set_actor(ActorId::from(&[self.index, self.generation, 0xac][..]));
     }
 }
 
-/// The message's changes in another order: they may come in any (S10).
-fn shuffle(message: &mut Message, rng: &mut Rng) {
+/// The message's changes in another order, which may be any (S10), in one message or two.
+fn shuffle(message: &Message, rng: &mut Rng) -> Vec<Message> {
     let mut chunks: Vec<_> = message.changes.iter().map(<[u8]>::to_vec).collect();
     for last in (1..chunks.len()).rev() {
         chunks.swap(last, rng.below(last + 1));
     }
-    message.changes = ChunkList::from(chunks);
+    let rest = chunks.split_off(rng.below(chunks.len() + 1));
+    let parts = [chunks, rest].into_iter();
+    let mut messages: Vec<_> = parts
+        .filter(|part| !part.is_empty())
+        .map(|part| Message {
+            changes: ChunkList::from(part),
+            ..message.clone()
+        })
+        .collect();
+    if messages.is_empty() {
+        messages.push(message.clone());
+    }
+    messages
 }

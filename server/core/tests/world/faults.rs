@@ -16,7 +16,7 @@ impl World {
             settings.restarts,
             settings.crashes,
             settings.store_fails,
-            2,
+            4,
             2,
             settings.exoduses,
             settings.regrants,
@@ -114,7 +114,12 @@ impl World {
         if let Some(id) = self.clients[index].socket {
             self.cut(id);
         }
-        self.clients[index].restart(&mut self.rng);
+        let client = &mut self.clients[index];
+        client.restart(&mut self.rng);
+        if self.rng.percent(50) {
+            // Written before it connects.
+            client.edit(self.settings.burst, &mut self.rng);
+        }
     }
 
     fn save_somebody(&mut self) {

@@ -1,6 +1,6 @@
 //! Who may do what, while it changes: R5 for each change that is stored.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use automerge::ChangeHash;
@@ -10,7 +10,7 @@ use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::id::SocketId;
 use fieldbook_core::limits::Limits;
 use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::Input;
+use fieldbook_core::room::{Input, Room};
 
 use super::World;
 use super::settings::Kind;
@@ -23,14 +23,15 @@ type Stay = (SocketId, u32);
 /// Who has brought what, and who could write when it was admitted.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    brought: HashMap<ChangeHash, HashSet<Stay>>,
+    /// After which position each was brought first.
+    brought: HashMap<ChangeHash, HashMap<Stay, u64>>,
     /// Of each position, those who could write when it was admitted.
     writers: Vec<Rc<[Stay]>>,
 }
 
 impl Ledger {
-    /// Somebody who may write sends this.
-    pub(crate) fn brings(&mut self, stay: Stay, message: &SyncMessage) {
+    /// Somebody who may write sends this to a room that has admitted changes up to `position`.
+    pub(crate) fn brings(&mut self, stay: Stay, message: &SyncMessage, position: u64) {
         for chunk in message
             .changes
             .iter()
@@ -41,7 +42,7 @@ impl Ledger {
                 Chunk::Change(bytes) => vec![bytes],
             };
             for hash in changes.into_iter().filter_map(name) {
-                self.brought.entry(hash).or_default().insert(stay);
+                self.brought.entry(hash).or_default().entry(stay).or_insert(position);
             }
         }
     }
@@ -61,9 +62,10 @@ impl Ledger {
 
     /// Each was brought by somebody who could write from then until it was admitted.
     pub(crate) fn check(&self, log: &[Change]) {
-        for (change, writers) in log.iter().zip(&self.writers) {
+        for ((change, writers), before) in log.iter().zip(&self.writers).zip(0..) {
             let brought = self.brought.get(&change.hash);
-            let allowed = brought.is_some_and(|stays| writers.iter().any(|stay| stays.contains(stay)));
+            let in_time = |stays: &HashMap<Stay, u64>, stay| stays.get(stay).is_some_and(|after| *after <= before);
+            let allowed = brought.is_some_and(|stays| writers.iter().any(|stay| in_time(stays, stay)));
             assert!(
                 allowed,
                 "R5: a change is stored of somebody who might not write when it was admitted"
@@ -79,7 +81,7 @@ fn name(chunk: Bytes) -> Option<ChangeHash> {
 impl World {
     /// Somebody gets another role, or is removed, or comes back.
     pub(super) fn regrant_somebody(&mut self) {
-        let index = self.rng.below(self.clients.len());
+        let index = self.somebody_to_regrant();
         let roles = [
             None,
             Some(Role::Viewer),
@@ -89,6 +91,23 @@ impl World {
         ];
         let credential = self.rng.pick(&roles);
         self.regrant(index, credential);
+        if self.rng.percent(30) {
+            // It was a mistake, and is mended at once.
+            let credential = self.rng.pick(&roles);
+            self.regrant(index, credential);
+        }
+    }
+
+    /// Often somebody for whom the store or the room is at work: it must end what it does for them.
+    fn somebody_to_regrant(&mut self) -> usize {
+        let worked_for = self.room.as_ref().and_then(Room::works_for);
+        let sockets = self.store.waited_for_by().chain(worked_for);
+        let busy: Vec<_> = sockets.filter_map(|id| Some(self.sockets.get(&id)?.client)).collect();
+        if !busy.is_empty() && self.rng.percent(60) {
+            self.rng.pick(&busy)
+        } else {
+            self.rng.below(self.clients.len())
+        }
     }
 
     fn regrant(&mut self, index: usize, credential: Option<Role>) {
@@ -97,12 +116,15 @@ impl World {
         }
         self.say(|| format!("    {index} is good for {credential:?}"));
         self.clients[index].credential = credential;
-        let theirs: Vec<_> = self
+        let mut theirs: Vec<_> = self
             .sockets
             .iter()
             .filter(|(_, socket)| socket.client == index && socket.opened)
             .map(|(id, _)| *id)
             .collect();
+        if self.rng.percent(50) {
+            theirs.reverse();
+        }
         let absent = self.room.as_ref().is_none_or(|room| room.stored_heads().is_empty());
         self.clients[index].grant = self.expected(index);
         for id in theirs {

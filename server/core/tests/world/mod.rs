@@ -87,6 +87,7 @@ enum Step {
     Gone(SocketId),
     Answer(usize),
     Store,
+    Work,
     Edit,
     Time,
     Connect(usize),
@@ -125,7 +126,7 @@ impl World {
             document: DocumentId::from_bytes(*uuid::uuid!("8e2a7d04-31f5-4c57-9d6a-0f6f1c1f2a33").as_bytes()).unwrap(),
             now: 1_000_000,
             room: None,
-            store: Store::default(),
+            store: Store::new(settings.compacts_in_silence),
             ledger: Ledger::default(),
             audit: Audit::default(),
             clients,
@@ -160,6 +161,7 @@ impl World {
             Step::Gone(socket) => self.gone(socket),
             Step::Answer(client) => self.answer(client),
             Step::Store => self.store_works(),
+            Step::Work => self.feed(Input::Wake),
             Step::Edit => self.edit(),
             Step::Time => {
                 let ms = self.rng.pick(&[1, 10, 50, 200, 1_000, 6_000]);
@@ -195,6 +197,9 @@ impl World {
         if self.store.jobs() > 0 {
             steps.push((Step::Store, 12));
         }
+        if self.works() {
+            steps.push((Step::Work, 8));
+        }
         if full && !with_faults {
             // The store is tried again after a while.
             steps.push((Step::Time, 4));
@@ -213,7 +218,7 @@ impl World {
         if matches!(kind, Kind::Editor | Kind::Forger) || self.rng.percent(15) {
             self.clients[index].edit(self.settings.burst, &mut self.rng);
         }
-        if kind == Kind::Forger && self.rng.percent(20) {
+        if kind == Kind::Forger && self.rng.percent(80) {
             self.forge(index);
         }
         if self.settings.quirks && self.clients[index].extended {
@@ -224,10 +229,15 @@ impl World {
         }
     }
 
-    /// A client sends what no client should: it must be refused, and nobody else must notice.
+    /// A client sends what no client should: it must be refused, and nobody else must notice. Who was refused something
+    /// comes again first.
     fn forge(&mut self, index: usize) {
         let client = &mut self.clients[index];
-        let Some(socket) = client.socket.and_then(|id| self.sockets.get_mut(&id)) else {
+        let Some(id) = client.socket else { return };
+        if self.sockets[&id].watch.refused {
+            return self.cut(id);
+        }
+        let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
         if let Some(upward) = client.forged(&mut self.rng) {
@@ -248,7 +258,7 @@ impl World {
             granted: None,
             stay: 0,
             whispers: 0,
-            up: VecDeque::from([(first, 0)]),
+            up: first.into_iter().map(|upward| (upward, 0)).collect(),
             down: VecDeque::new(),
             up_stalls: false,
             down_stalls: false,
@@ -261,10 +271,10 @@ impl World {
     fn answer(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let socket = client.socket.expect("only connected clients answer");
-        if let Some(upward) = client.answer(&mut self.rng)
-            && let Some(socket) = self.sockets.get_mut(&socket)
-        {
-            socket.up.push_back((upward, socket.read));
+        let upwards = client.answer(&mut self.rng);
+        if let Some(socket) = self.sockets.get_mut(&socket) {
+            let read = socket.read;
+            socket.up.extend(upwards.into_iter().map(|upward| (upward, read)));
         }
     }
 
@@ -332,11 +342,16 @@ impl World {
         let mut wakes = 0;
         while let Some(at) = self.room.as_ref().and_then(Room::wake_at_ms).filter(|at| *at <= target) {
             self.now = self.now.max(at);
+            wakes += u64::from(!self.works());
             self.feed(Input::Wake);
-            wakes += 1;
             assert!(wakes <= 50 + ms / 10, "R3: woken {wakes} times in {ms} ms");
         }
         self.now = target;
+    }
+
+    /// Has the room put something off that it goes on with at once?
+    fn works(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.works_for().is_some())
     }
 
     fn say(&self, line: impl FnOnce() -> String) {

@@ -2,7 +2,7 @@
 
 use fieldbook_core::id::PeerId;
 use fieldbook_core::limits::{Compaction, Limits, Timing};
-use fieldbook_core::room::RoomConfig;
+use fieldbook_core::room::{RoomConfig, WORK_AT_ONCE};
 
 use super::rng::Rng;
 
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     /// How often all leave, so that the room goes too.
     pub(crate) exoduses: u64,
     pub(crate) store_fails: u64,
+    /// A compaction is over long before the room hears of it.
+    pub(crate) compacts_in_silence: bool,
     /// How many changes one edit makes at the most.
     pub(crate) burst: u64,
     /// Some clients send what stock ones do not (but may), and all move their cursors.
@@ -46,7 +48,7 @@ impl Settings {
         let editors = rng.between(2, 4) as usize;
         let mut kinds = vec![Kind::Editor; editors];
         kinds.extend((0..rng.between(0, 2)).map(|_| Kind::Viewer));
-        if rng.percent(25) {
+        if rng.percent(35) {
             kinds.push(Kind::Forger);
         }
         if rng.percent(30) || kinds.len() < 3 {
@@ -58,6 +60,11 @@ impl Settings {
         let exoduses = if calm { 0 } else { rng.pick(&[0, 1, 2, 8]) };
         let regrants = if calm { 0 } else { rng.pick(&[0, 0, 1, 3]) };
         let small = rng.percent(25);
+        // All come and go, and whoever comes back finds that the archive has grown.
+        let restless = !calm && rng.percent(15);
+        let exoduses = if restless { 8 } else { exoduses };
+        // Devices lose what they had written last.
+        let restarts = if !calm && rng.percent(10) { 6 } else { restarts };
         Self {
             kinds,
             creators: if rng.percent(25) { 2 } else { 1 },
@@ -68,13 +75,14 @@ impl Settings {
             restarts,
             exoduses,
             store_fails,
+            compacts_in_silence: restless,
             burst: rng.pick(&[1, 1, 2, 5]),
             quirks: seed.is_multiple_of(3),
             regrants,
             small,
             room: RoomConfig {
                 limits: if small { small_limits() } else { Limits::default() },
-                ..room_config(rng)
+                ..room_config(rng, restless)
             },
         }
     }
@@ -91,14 +99,22 @@ fn small_limits() -> Limits {
     }
 }
 
-fn room_config(rng: &mut Rng) -> RoomConfig {
+fn room_config(rng: &mut Rng, restless: bool) -> RoomConfig {
     let timing = Timing {
         window_messages: rng.between(1, 4) as usize,
         window_ms: rng.pick(&[500, 5_000]),
         unload_ms: rng.pick(&[200, 5_000]),
         ..Timing::default()
     };
-    let compaction = if rng.percent(75) {
+    let compaction = if restless {
+        Compaction {
+            min_changes: rng.between(1, 2),
+            tail_share: 0.0,
+            interval_ms: 0,
+            retained_changes: rng.between(1, 3) as usize,
+            ..Compaction::default()
+        }
+    } else if rng.percent(75) {
         Compaction {
             min_changes: rng.between(1, 12),
             tail_share: rng.pick(&[0.0, 0.1, 0.5]),
@@ -116,5 +132,7 @@ fn room_config(rng: &mut Rng) -> RoomConfig {
         limits: Limits::default(),
         timing,
         compaction,
+        // Little: two or three changes fill a step, and the rest of their message waits.
+        work_at_once: rng.pick(&[WORK_AT_ONCE, 100, 300]),
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fieldbook_core::access::{Creation, DocumentAccess};
 use fieldbook_core::change::Change;
 use fieldbook_core::history::{ArchiveMeta, Placed, extend_index};
+use fieldbook_core::id::SocketId;
 use fieldbook_core::limits::Limits;
 use fieldbook_core::room::{CompactionPlan, Effect, Input, Loaded};
 
@@ -42,9 +43,17 @@ pub(crate) struct Store {
     pub(crate) log: Vec<Change>,
     pub(crate) committed: HashSet<ChangeHash>,
     pub(crate) archives: HashSet<Bytes>,
+    compacts_in_silence: bool,
 }
 
 impl Store {
+    pub(crate) fn new(compacts_in_silence: bool) -> Self {
+        Self {
+            compacts_in_silence,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn ask(&mut self, effect: Effect) {
         self.jobs.push(Job::Asked(effect));
     }
@@ -55,6 +64,21 @@ impl Store {
 
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.len()
+    }
+
+    /// The sockets for which it has been asked something that is not answered yet.
+    pub(crate) fn waited_for_by(&self) -> impl Iterator<Item = SocketId> {
+        self.jobs.iter().filter_map(|job| match job {
+            Job::Asked(Effect::Recall { socket, .. } | Effect::Expand { socket, .. })
+            | Job::Done(Input::Recalled { socket, .. } | Input::Expanded { socket, .. }) => Some(*socket),
+            _ => None,
+        })
+    }
+
+    /// Is the archive being read?
+    pub(crate) fn reads_archive(&self) -> bool {
+        let reads = |job: &Job| matches!(job, Job::Asked(Effect::ReadArchive) | Job::Done(Input::Archive { .. }));
+        self.jobs.iter().any(reads)
     }
 
     /// The room goes. All that may be under way is what sessions asked that have left.
@@ -73,6 +97,10 @@ impl Store {
     pub(crate) fn work(&mut self, rng: &mut Rng) -> Option<Input> {
         let job = self.jobs.swap_remove(rng.below(self.jobs.len()));
         let effect = match job {
+            Job::Done(input @ Input::Compacted { .. }) if self.compacts_in_silence && rng.percent(80) => {
+                self.jobs.push(Job::Done(input));
+                return None;
+            }
             Job::Done(input) => return Some(input),
             Job::Asked(effect) => effect,
         };
@@ -88,7 +116,8 @@ impl Store {
             self.jobs.push(Job::Done(done));
             return Some(Input::Reading { fails: false });
         }
-        if rng.percent(50) {
+        let tells = !(self.compacts_in_silence && matches!(done, Input::Compacted { .. }));
+        if tells && rng.percent(50) {
             return Some(done);
         }
         self.jobs.push(Job::Done(done));

@@ -2,7 +2,7 @@
 
 use automerge::{Automerge, ReadDoc};
 use fieldbook_core::id::SocketId;
-use fieldbook_core::room::Room;
+use fieldbook_core::room::{Room, WORK_AT_ONCE};
 
 use super::client::Client;
 use super::settings::Kind;
@@ -12,6 +12,8 @@ use super::{Socket, World};
 /// Steps and messages in which a healed world must be quiet.
 const MOST_STEPS: usize = 4_000;
 const MOST_MESSAGES_EACH: usize = 60;
+/// Where few changes make a slice of work, and each slice is told by itself.
+const MOST_MESSAGES_EACH_IN_SLICES: usize = 200;
 
 impl World {
     pub(super) fn heal(&mut self) {
@@ -26,7 +28,13 @@ impl World {
         let before = self.story.messages_up + self.story.messages_down;
         self.settle();
         self.story.messages_to_quiet = self.story.messages_up + self.story.messages_down - before;
-        let most = MOST_MESSAGES_EACH * self.clients.len();
+        let slices = self.config.work_at_once < WORK_AT_ONCE;
+        let each = if slices {
+            MOST_MESSAGES_EACH_IN_SLICES
+        } else {
+            MOST_MESSAGES_EACH
+        };
+        let most = each * self.clients.len();
         assert!(
             self.story.messages_to_quiet <= most,
             "{} messages until all was quiet",
@@ -168,6 +176,11 @@ impl World {
             self.clients[0].doc.get_heads(),
             stored.get_heads(),
             "R7: a fresh client has it all"
+        );
+        assert_eq!(
+            self.clients[0].doc.get_authors(),
+            stored.get_authors(),
+            "R7: a fresh client is told who wrote it"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use automerge::sync::{Have, Message, MessageFlags};
-use automerge::{Automerge, ChangeHash, ReadDoc};
+use automerge::{Automerge, ChangeHash};
 use bytes::Bytes;
 use fieldbook_core::access::Role;
 use fieldbook_core::change::{Change, Chunk, split};
@@ -24,8 +24,12 @@ pub(crate) struct Watch {
     /// Those with changes of which the client has not told that it has them.
     in_flight: Vec<InFlight>,
     delivered: HashSet<ChangeHash>,
-    /// The client asked to begin (again): an answer to that need not fit the window, and may repeat changes.
-    may_begin: bool,
+    /// What the client has, by what it told. The server may hear that later than this, and after it has sent more.
+    told: HashSet<ChangeHash>,
+    /// How often the client asked to begin (again): each answer to that need not fit the window, and may repeat changes.
+    beginnings: u32,
+    /// It has not been answered since the last time.
+    opening: bool,
     /// Something of it was refused: it may not write any more.
     pub(crate) refused: bool,
     said_read_only: bool,
@@ -35,22 +39,25 @@ impl Watch {
     /// The client's message reaches the server. `read`: how many of our messages it had read when it wrote it.
     pub(crate) fn heard(&mut self, message: &Message, read: u64, client: &mut Automerge) {
         self.in_flight.retain(|sent| sent.number > read);
-        if !self.in_flight.is_empty() {
-            let later: HashSet<_> = client
-                .get_changes(&message.heads)
-                .iter()
-                .map(|change| change.hash())
-                .collect();
-            let has = |head: &ChangeHash| client.get_change_by_hash(head).is_some() && !later.contains(head);
-            // It may have come by the changes in another way.
-            self.in_flight.retain(|sent| !sent.heads.iter().all(has));
-        }
+        let later: HashSet<_> = client
+            .get_changes(&message.heads)
+            .iter()
+            .map(|change| change.hash())
+            .collect();
+        let all = client.get_changes(&[]).into_iter().map(|change| change.hash());
+        self.told.extend(all.filter(|hash| !later.contains(hash)));
+        // It may have come by the changes in another way.
+        self.in_flight
+            .retain(|sent| !sent.heads.iter().all(|head| self.told.contains(head)));
         let resets = message
             .flags
             .as_ref()
             .is_some_and(|f| f.contains(MessageFlags::SYNC_RESET));
         let begins = self.sent == 0 || message.heads.is_empty() || !message.need.is_empty();
-        self.may_begin |= begins || resets || message.have == [Have::default()];
+        if begins || resets || message.have == [Have::default()] {
+            self.beginnings += 1;
+            self.opening = true;
+        }
     }
 
     /// What the person may do changes.
@@ -59,15 +66,20 @@ impl Watch {
             // It ends, or begins, with nothing.
             let sent = self.sent;
             *self = Self::default();
-            (self.sent, self.may_begin) = (sent, true);
+            (self.sent, self.beginnings, self.opening) = (sent, 1, true);
         } else if !self.refused && writes(before) != writes(after) {
             self.said_read_only = false;
         }
     }
 
+    /// The client is told where it stands, and nothing is under way for it.
+    pub(crate) fn answered(&mut self) {
+        self.opening = false;
+    }
+
     /// The client has been answered, and goes on from there.
     pub(crate) fn is_live(&self) -> bool {
-        self.sent > 0 && !self.may_begin
+        self.sent > 0 && !self.opening
     }
 
     /// The server sends a message to somebody who has this role.
@@ -88,12 +100,15 @@ impl Watch {
         let repeats = hashes.iter().any(|hash| self.delivered.contains(hash));
         let too_many = self.in_flight.len() >= timing.window_messages;
         if repeats || too_many {
-            assert!(!repeats || self.may_begin, "R2: changes are repeated");
-            assert!(self.may_begin, "S6: a message beyond the window");
-            self.may_begin = false;
+            assert!(!repeats || self.beginnings > 0, "R2: changes are repeated");
+            assert!(self.beginnings > 0, "S6: a message beyond the window");
+            self.beginnings -= 1;
             self.in_flight.clear();
         }
         self.delivered.extend(hashes);
+        if message.heads.iter().all(|head| self.told.contains(head)) {
+            return;
+        }
         self.in_flight.push(InFlight {
             number: self.sent,
             until: now + timing.window_ms,

@@ -1,7 +1,9 @@
 //! Good documents, and documents that are not in order.
 
+use std::collections::BTreeMap;
+
 use automerge::transaction::Transactable;
-use automerge::{AutoCommit, Automerge, Change, ChangeHash, ROOT, ReadDoc};
+use automerge::{ActorId, Author, AutoCommit, Automerge, Change, ChangeHash, ROOT, ReadDoc};
 use bytes::Bytes;
 use fieldbook_worker::{Job, Outcome, WorkerError};
 
@@ -67,6 +69,62 @@ async fn three_thousand_changes_with_conflicts_are_compacted_in_two_steps() {
         loaded.get_all(ROOT, "contested").unwrap(),
         document.get_all(ROOT, "contested").unwrap()
     );
+}
+
+/// An author stands in the actor's first change alone: Ann's is in the archive, Ben's comes behind it.
+#[tokio::test]
+async fn compaction_keeps_who_wrote_what() {
+    let by = |name: &str, actor: u8| {
+        let author = Author::from(name.as_bytes().to_vec());
+        move |document: AutoCommit| {
+            document
+                .with_author(Some(author))
+                .with_actor(ActorId::from([actor; 16]))
+        }
+    };
+    let write = |document: &mut AutoCommit, key: &str| {
+        document.put(ROOT, key, 1).unwrap();
+        document.commit();
+    };
+    let mut ann = by("ann", 1)(AutoCommit::new());
+    write(&mut ann, "a");
+    write(&mut ann, "b");
+    let mut ben = by("ben", 2)(ann.fork());
+    let mut nobody = ann.fork().with_author(None).with_actor(ActorId::from([3; 16]));
+    let archived = chunks(&mut ann);
+    let (first, _) = compact(None, archived.clone(), ann.get_heads()).await;
+    write(&mut ben, "c");
+    write(&mut nobody, "c");
+    write(&mut ann, "d");
+    ann.merge(&mut ben).unwrap();
+    ann.merge(&mut nobody).unwrap();
+    let all = chunks(&mut ann);
+    let tail = all[archived.len()..].to_vec();
+    let (second, _) = compact(Some(first), tail, ann.get_heads()).await;
+
+    let loaded = Automerge::load(&second).unwrap();
+    assert_eq!(loaded.get_authors(), ann.document().get_authors());
+    assert_eq!(loaded.get_authors().len(), 2);
+    let names = |changes: Vec<Change>| -> BTreeMap<_, _> {
+        let name = |change: &Change| change.author().map(|author| format!("{author:?}"));
+        changes.iter().map(|change| (change.hash(), name(change))).collect()
+    };
+    let expected = names(ann.get_changes(&[]));
+    assert_eq!(expected.values().flatten().count(), 2);
+    assert_eq!(names(loaded.get_changes(&[])), expected);
+    let job = Job::Expand {
+        bytes: second,
+        max_changes: 5,
+        max_total_bytes: 1 << 20,
+    };
+    let Outcome::Expanded { changes } = workers().run(job).await.unwrap() else {
+        unreachable!()
+    };
+    let sorted = |mut changes: Vec<Bytes>| {
+        changes.sort();
+        changes
+    };
+    assert_eq!(sorted(changes), sorted(all));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use fieldbook_core::change::{Change, Chunk, split};
 use fieldbook_core::id::{PeerId, SocketId, UserId, WorkspaceId};
 use fieldbook_core::limits::{Compaction, Timing};
 use fieldbook_core::message::SyncMessage;
-use fieldbook_core::room::{Effect, Input, Room, RoomConfig};
+use fieldbook_core::room::{Effect, Input, Room, RoomConfig, WORK_AT_ONCE};
 use fieldbook_core::wire::{self, ClientExtension, ClientFrame, Ephemeral, Frame};
 
 use super::store::{HOME, Store};
@@ -318,6 +318,7 @@ fn new_room(store: &Store, now: u64) -> Room {
             interval_ms: 1_000,
             ..Compaction::default()
         },
+        work_at_once: WORK_AT_ONCE,
     };
     Room::new(corpus::document(), Arc::new(config), store.load(), now).expect("what is stored can be read back")
 }
