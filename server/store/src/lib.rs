@@ -9,7 +9,7 @@ mod document;
 mod identities;
 pub mod sqlite;
 
-pub use access::{Access, Group, Member, Memberships, Touched, WorkspaceSettings};
+pub use access::{Access, Grant, Group, Member, Memberships, Touched, WorkspaceSettings};
 pub use directory::{Account, Directory, DocumentEntry, Invitation, Place, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::{Role, State, Visibility, WorkspaceRole};

@@ -3,6 +3,7 @@
 // A test may end where something unexpected comes back; helpers of tests are tests to us, though not to clippy.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod at_once;
 mod boundary;
 mod command_line;
@@ -13,6 +14,7 @@ mod invitations;
 mod log;
 mod openapi;
 mod people;
+mod permissions;
 mod problems;
 mod program;
 mod sessions;
@@ -20,3 +22,4 @@ mod stopping;
 mod tls;
 mod tokens;
 mod web_client;
+mod workspaces;
