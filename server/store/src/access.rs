@@ -11,7 +11,7 @@ use fieldbook_core::access::{
 };
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 
-use crate::{DocumentEntry, StoreError};
+use crate::{DocumentEntry, StoreError, Workspace};
 
 /// The workspaces of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,17 @@ pub struct Group {
     pub members: Vec<UserId>,
 }
 
+/// A role on a document that somebody was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// To whom.
+    pub grantee: Grantee,
+    /// The name of the person or group.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
 /// What a workspace makes of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkspaceSettings {
@@ -72,6 +83,9 @@ pub trait Access: Send + Sync + 'static {
         user: UserId,
         claimed: Option<BTreeMap<WorkspaceId, WorkspaceRole>>,
     ) -> Result<Memberships, StoreError>;
+    /// Makes a workspace that belongs to whoever the permit is for
+    /// ([`Action::CreateWorkspace`](fieldbook_core::access::Action::CreateWorkspace)).
+    async fn found_workspace(&self, permit: &Permit, workspace: Workspace) -> Result<Touched, StoreError>;
     /// Who is in the workspace, by name ([`Action::SeeMembers`](fieldbook_core::access::Action::SeeMembers)).
     async fn members(&self, permit: &Permit) -> Result<Vec<Member>, StoreError>;
     /// Its groups, by name ([`Action::SeeMembers`](fieldbook_core::access::Action::SeeMembers)).
@@ -105,6 +119,8 @@ pub trait Access: Send + Sync + 'static {
 
     /// Who may do what with a document. `None`: there is none, and never was.
     async fn document_access(&self, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError>;
+    /// The document's grants: people by name, then groups by name ([`Action::Read`](fieldbook_core::access::Action::Read)).
+    async fn grants(&self, permit: &Permit) -> Result<Vec<Grant>, StoreError>;
     /// The documents in this state that somebody may read, the last changed first.
     async fn list_documents(&self, subject: &Subject, state: State) -> Result<Vec<DocumentEntry>, StoreError>;
     /// Grants a role to a person or group of the document's workspace, or (`None`) takes it

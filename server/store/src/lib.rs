@@ -11,7 +11,7 @@ mod document;
 mod identities;
 pub mod sqlite;
 
-pub use access::{Access, Group, Member, Memberships, Touched, WorkspaceSettings};
+pub use access::{Access, Grant, Group, Member, Memberships, Touched, WorkspaceSettings};
 pub use audit::{AuditAction, AuditEntry, AuditEvent, AuditLog, Credential, Named};
 pub use directory::{Account, Directory, DocumentEntry, Invitation, Place, SignInSession, Workspace};
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};

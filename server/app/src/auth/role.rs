@@ -57,7 +57,7 @@ impl From<RoleName> for WorkspaceRole {
 }
 
 /// What somebody may do with a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum DocumentRole {
     /// Everything, and says who else may.

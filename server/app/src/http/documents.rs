@@ -25,7 +25,11 @@ pub(super) async fn list(
     filter: Query<DocumentFilter>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let shelf = if filter.archived { State::Archived } else { State::InUse };
+    let shelf = match (filter.trashed, filter.archived) {
+        (true, _) => State::Trashed,
+        (false, true) => State::Archived,
+        (false, false) => State::InUse,
+    };
     let entries = state.store.list_documents(&identity.subject, shelf).await?;
     let documents = entries.into_iter().map(Document::from).collect();
     Ok(HttpResponse::Ok().json(DocumentList { documents }))
@@ -106,6 +110,44 @@ pub(super) async fn archive(
     change_state(&request, Action::Archive, &id, &state).await
 }
 
+/// Throws a document away. Its owners, and the workspace's if they saw it before, find it in the trash until they restore or purge it.
+#[utoipa::path(post, path = "/api/documents/{id}/trash", operation_id = "trashDocument", tag = "documents",
+    params(("id" = String, Path, description = "The document's id")), responses(
+    (status = 204, description = "It is in the trash"),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Its owners do that; requests come from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such document for whoever asks",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn trash(
+    request: HttpRequest,
+    state: Data<startup::State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    change_state(&request, Action::Trash, &id, &state).await
+}
+
+/// Deletes a document that is in the trash for ever. No client brings its id back.
+#[utoipa::path(delete, path = "/api/documents/{id}", operation_id = "purgeDocument", tag = "documents",
+    params(("id" = String, Path, description = "The document's id")), responses(
+    (status = 204, description = "It is gone"),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "It is not in the trash, or not theirs; requests come from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such document for whoever asks",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It was restored or purged meanwhile",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn purge(
+    request: HttpRequest,
+    state: Data<startup::State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    change_state(&request, Action::Purge, &id, &state).await
+}
+
 /// Takes a document back into use.
 #[utoipa::path(post, path = "/api/documents/{id}/restore", operation_id = "restoreDocument", tag = "documents",
     params(("id" = String, Path, description = "The document's id")), responses(
@@ -132,8 +174,11 @@ async fn change_state(
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
     let permit = permission::on_document(&identity, action, id, state).await?;
-    let touched = state.store.change_state(&permit, now_ms()).await?;
-    state.sockets.access_changed(touched).await;
+    let changed = state.store.change_state(&permit, now_ms()).await;
+    state
+        .sockets
+        .access_changed(changed.map_err(ApiError::of_change)?)
+        .await;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -52,6 +52,9 @@ pub enum ApiError {
     /// A name that must be unique is taken.
     #[error("{0}")]
     NameTaken(String),
+    /// What is stored does not allow it.
+    #[error("{0}")]
+    Conflict(String),
     /// The request cannot be read.
     #[error("{0}")]
     Malformed(String),
@@ -108,6 +111,11 @@ impl ApiError {
                 "Method not allowed",
             ),
             Self::NameTaken(_) => (StatusCode::CONFLICT, "urn:fieldbook:name-taken", "The name is taken"),
+            Self::Conflict(_) => (
+                StatusCode::CONFLICT,
+                "urn:fieldbook:conflict",
+                "It does not go with what there is",
+            ),
             Self::Malformed(_) => (
                 StatusCode::BAD_REQUEST,
                 "urn:fieldbook:malformed",
@@ -232,6 +240,14 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
+    /// What the store refuses of a change to who may do what is told to whoever asked for it: they can do something about it.
+    pub(super) fn of_change(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(reason) => Self::Conflict(reason),
+            other => other.into(),
+        }
+    }
+
     fn from_store(error: &StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),

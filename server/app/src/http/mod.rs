@@ -1,11 +1,13 @@
 //! The REST API and the web client: one file per resource; errors become statuses in [`ApiError`].
 
+mod access;
 mod assets;
 mod audit;
 mod boundary;
 mod devices;
 mod documents;
 mod error;
+mod groups;
 mod health;
 mod invitations;
 mod model;
@@ -16,6 +18,7 @@ mod rate;
 mod readers;
 mod session;
 mod web_client;
+mod workspaces;
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
@@ -41,11 +44,34 @@ struct Address {
     operations: Vec<(Method, Route)>,
 }
 
+fn address(path: &'static str, operations: Vec<(Method, Route)>) -> Address {
+    Address { path, operations }
+}
+
+fn get(route: Route) -> (Method, Route) {
+    (Method::GET, route)
+}
+
+fn post(route: Route) -> (Method, Route) {
+    (Method::POST, route)
+}
+
+fn put(route: Route) -> (Method, Route) {
+    (Method::PUT, route)
+}
+
+fn delete(route: Route) -> (Method, Route) {
+    (Method::DELETE, route)
+}
+
 fn api_addresses() -> Vec<Address> {
-    let get = |route: Route| (Method::GET, route);
-    let post = |route: Route| (Method::POST, route);
-    let delete = |route: Route| (Method::DELETE, route);
-    let address = |path, operations| Address { path, operations };
+    let mut addresses = people_addresses();
+    addresses.extend(document_addresses());
+    addresses.extend(workspace_addresses());
+    addresses
+}
+
+fn people_addresses() -> Vec<Address> {
     vec![
         address(
             "/session",
@@ -71,6 +97,12 @@ fn api_addresses() -> Vec<Address> {
             "/invitations/{secret}/accept",
             vec![post(web::post().to(invitations::accept))],
         ),
+        address("/openapi.json", vec![get(readable().to(openapi::show))]),
+    ]
+}
+
+fn document_addresses() -> Vec<Address> {
+    vec![
         address(
             "/documents",
             vec![
@@ -78,16 +110,84 @@ fn api_addresses() -> Vec<Address> {
                 post(web::post().to(documents::create)),
             ],
         ),
-        address("/documents/{id}", vec![get(readable().to(documents::show))]),
+        address(
+            "/documents/{id}",
+            vec![
+                get(readable().to(documents::show)),
+                delete(web::delete().to(documents::purge)),
+            ],
+        ),
         address(
             "/documents/{id}/archive",
             vec![post(web::post().to(documents::archive))],
         ),
+        address("/documents/{id}/trash", vec![post(web::post().to(documents::trash))]),
         address(
             "/documents/{id}/restore",
             vec![post(web::post().to(documents::restore))],
         ),
-        address("/openapi.json", vec![get(readable().to(openapi::show))]),
+        address(
+            "/documents/{id}/access",
+            vec![
+                get(readable().to(access::show)),
+                put(web::put().to(access::set_visibility)),
+            ],
+        ),
+        address(
+            "/documents/{id}/access/people/{person}",
+            vec![
+                put(web::put().to(access::grant_to_person)),
+                delete(web::delete().to(access::withdraw_from_person)),
+            ],
+        ),
+        address(
+            "/documents/{id}/access/groups/{group}",
+            vec![
+                put(web::put().to(access::grant_to_group)),
+                delete(web::delete().to(access::withdraw_from_group)),
+            ],
+        ),
+    ]
+}
+
+fn workspace_addresses() -> Vec<Address> {
+    vec![
+        address(
+            "/workspaces",
+            vec![
+                get(readable().to(workspaces::list)),
+                post(web::post().to(workspaces::create)),
+            ],
+        ),
+        address(
+            "/workspaces/{id}/members",
+            vec![get(readable().to(workspaces::members))],
+        ),
+        address(
+            "/workspaces/{id}/members/{person}",
+            vec![
+                put(web::put().to(workspaces::set_member)),
+                delete(web::delete().to(workspaces::remove_member)),
+            ],
+        ),
+        address(
+            "/workspaces/{id}/groups",
+            vec![get(readable().to(groups::list)), post(web::post().to(groups::create))],
+        ),
+        address(
+            "/workspaces/{id}/groups/{group}",
+            vec![
+                put(web::put().to(groups::rename)),
+                delete(web::delete().to(groups::delete)),
+            ],
+        ),
+        address(
+            "/workspaces/{id}/groups/{group}/members/{person}",
+            vec![
+                put(web::put().to(groups::add_member)),
+                delete(web::delete().to(groups::remove_member)),
+            ],
+        ),
     ]
 }
 

@@ -1,6 +1,9 @@
 //! What the API sends and takes. Times are milliseconds since 1970. A key that a body should not have is refused: it is
 //! misspelt, or meant for another version.
 
+pub(super) mod access;
+pub(super) mod workspaces;
+
 use fieldbook_core::access::Subject;
 use fieldbook_store::DocumentEntry;
 use serde::{Deserialize, Serialize};
@@ -175,8 +178,10 @@ pub(super) struct Document {
     created_by: String,
     created_at: i64,
     changed_at: i64,
-    /// Null while it is in use.
+    /// Null if it was not put away.
     archived_at: Option<i64>,
+    /// Null if it is not in the trash.
+    trashed_at: Option<i64>,
 }
 
 impl From<DocumentEntry> for Document {
@@ -191,6 +196,7 @@ impl From<DocumentEntry> for Document {
             created_at: entry.created_at_ms,
             changed_at: entry.changed_at_ms,
             archived_at: entry.archived_at_ms,
+            trashed_at: entry.trashed_at_ms,
         }
     }
 }
@@ -218,4 +224,7 @@ pub(super) struct DocumentFilter {
     /// `true`: those that were put away. `false`: those in use.
     #[serde(default)]
     pub archived: bool,
+    /// `true`: those in the trash, whether they were put away before or not.
+    #[serde(default)]
+    pub trashed: bool,
 }

@@ -6,14 +6,14 @@ use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder, SecurityRequ
 use utoipa::{Modify, OpenApi};
 
 use super::error::{PROBLEM_JSON, Problem};
-use super::{audit, devices, documents, health, invitations, model, password, session};
+use super::{access, audit, devices, documents, groups, health, invitations, model, password, session, workspaces};
 use crate::auth::COOKIE;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Fieldbook",
-        description = "People, invitations and the list of documents. What is in a document travels by the sync \
+        description = "Workspaces and their people, invitations, the list of documents and who may do what with them. What is in a document travels by the sync \
                        protocol at /sync. Times are milliseconds since 1970. Every error is a problem (RFC 9457).",
     ),
     paths(
@@ -22,7 +22,12 @@ use crate::auth::COOKIE;
         devices::list, devices::end, devices::end_all,
         invitations::create, invitations::show, invitations::accept,
         audit::show,
-        documents::list, documents::create, documents::show, documents::archive, documents::restore,
+        documents::list, documents::create, documents::show, documents::archive, documents::trash, documents::restore,
+        documents::purge,
+        access::show, access::set_visibility, access::grant_to_person, access::withdraw_from_person,
+        access::grant_to_group, access::withdraw_from_group,
+        workspaces::list, workspaces::create, workspaces::members, workspaces::set_member, workspaces::remove_member,
+        groups::list, groups::create, groups::rename, groups::delete, groups::add_member, groups::remove_member,
         show, health::alive, health::ready,
     ),
     components(schemas(Problem, model::Session)),
@@ -87,7 +92,10 @@ impl Modify for CommonErrors {
     fn modify(&self, api: &mut openapi::OpenApi) {
         for (path, item) in &mut api.paths.paths {
             let is_api = path.starts_with("/api/");
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete]
+                .into_iter()
+                .flatten()
+            {
                 let has_body = operation.request_body.is_some();
                 let mut add = |status: &str, text: &str| {
                     let responses = &mut operation.responses.responses;
@@ -128,6 +136,6 @@ fn problem(text: &str) -> openapi::Response {
 fn operations(api: &mut openapi::OpenApi) -> impl Iterator<Item = &mut openapi::path::Operation> {
     let items = api.paths.paths.values_mut();
     items
-        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete])
+        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.put, &mut item.delete])
         .flatten()
 }

@@ -1,6 +1,6 @@
 //! May whoever asks do it? Asked once for each operation; the permit is what the operation works with.
 
-use fieldbook_core::access::{Action, Denied, Permit, Resource, authorise};
+use fieldbook_core::access::{Action, Denied, DocumentAccess, Permit, Resource, authorise};
 use fieldbook_core::id::{DocumentId, WorkspaceId};
 
 use super::ApiError;
@@ -17,16 +17,35 @@ pub(super) async fn on_document(
     id: &str,
     state: &State,
 ) -> Result<Permit, ApiError> {
+    with_access(identity, action, id, state).await.map(|(permit, _)| permit)
+}
+
+/// The same, and what was asked.
+pub(super) async fn with_access(
+    identity: &Identity,
+    action: Action,
+    id: &str,
+    state: &State,
+) -> Result<(Permit, DocumentAccess), ApiError> {
     let id: DocumentId = id.parse().map_err(|_| no_document())?;
     let access = state.store.document_access(id).await?.ok_or_else(no_document)?;
     let resource = Resource::Document(id, &access);
-    authorise(&identity.subject, action, &resource).map_err(|denied| match denied {
+    let permit = authorise(&identity.subject, action, &resource).map_err(|denied| match denied {
         Denied::NotFound => no_document(),
         Denied::Forbidden => ApiError::Forbidden(
             "your role on this document, or the state that it is in, does not allow this; its owners can change that"
                 .to_owned(),
         ),
-    })
+    })?;
+    Ok((permit, access))
+}
+
+/// On the server as a whole.
+///
+/// # Errors
+/// 403 if they may not do this.
+pub(super) fn on_server(identity: &Identity, action: Action) -> Result<Permit, ApiError> {
+    authorise(&identity.subject, action, &Resource::Server).map_err(|_| not_in_workspace())
 }
 
 /// In a workspace.
@@ -35,7 +54,7 @@ pub(super) async fn on_document(
 /// 404 if there is none, or none for them; 403 if they may know of it and not do this.
 pub(super) fn in_workspace(identity: &Identity, action: Action, id: WorkspaceId) -> Result<Permit, ApiError> {
     authorise(&identity.subject, action, &Resource::Workspace(id)).map_err(|denied| match denied {
-        Denied::NotFound => ApiError::NotFound("there is no such workspace".to_owned()),
+        Denied::NotFound => no_workspace(),
         Denied::Forbidden => not_in_workspace(),
     })
 }
@@ -55,6 +74,18 @@ pub(super) fn not_in_workspace() -> ApiError {
          that"
             .to_owned(),
     )
+}
+
+/// The workspace whose id stands in the address.
+///
+/// # Errors
+/// 404 if it is no id.
+pub(super) fn workspace_named(id: &str) -> Result<WorkspaceId, ApiError> {
+    id.parse().map_err(|_| no_workspace())
+}
+
+fn no_workspace() -> ApiError {
+    ApiError::NotFound("there is no such workspace for you".to_owned())
 }
 
 fn no_document() -> ApiError {

@@ -235,3 +235,36 @@ async fn what_is_archived_is_read_and_what_is_purged_is_gone() {
         "no client brings it back"
     );
 }
+
+#[tokio::test]
+async fn what_the_api_changes_is_told_to_open_sockets() {
+    let mut scene = Scene::new().await;
+    let access = format!("/api/documents/{}/access", scene.document);
+    let bens_grant = format!("{access}/people/{}", scene.ben_id);
+    let answer = scene.owner.put(&bens_grant, json!({"role": "viewer"})).await;
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    becomes(&mut scene.ben, "viewer").await;
+    assert_eq!(scene.owner.delete(&bens_grant).await.status, 204);
+    becomes(&mut scene.ben, "editor").await;
+    let groups = format!("/api/workspaces/{}/groups", scene.workspace);
+    let group = scene.owner.post(&groups, json!({"name": "Sales"})).await.json();
+    let group = group["id"].as_str().unwrap();
+    let of_group = format!("{access}/groups/{group}");
+    assert_eq!(scene.owner.put(&of_group, json!({"role": "owner"})).await.status, 204);
+    let in_group = format!("{groups}/{group}/members/{}", scene.ben_id);
+    assert_eq!(scene.owner.put(&in_group, json!({})).await.status, 204);
+    becomes(&mut scene.ben, "owner").await;
+    assert_eq!(scene.owner.delete(&in_group).await.status, 204);
+    becomes(&mut scene.ben, "editor").await;
+    let answer = scene.owner.put(&access, json!({"visibility": "private"})).await;
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    scene.ben_is_out().await;
+}
+
+#[tokio::test]
+async fn whom_the_api_removes_is_out() {
+    let mut scene = Scene::new().await;
+    let ben = format!("/api/workspaces/{}/members/{}", scene.workspace, scene.ben_id);
+    assert_eq!(scene.owner.delete(&ben).await.status, 204);
+    scene.ben_is_out().await;
+}

@@ -3,6 +3,7 @@
 // A test may end where something unexpected comes back; helpers of tests are tests to us, though not to clippy.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod at_once;
 mod audit;
 mod boundary;
@@ -14,6 +15,7 @@ mod invitations;
 mod log;
 mod openapi;
 mod people;
+mod permissions;
 mod problems;
 mod program;
 mod sessions;
@@ -21,3 +23,4 @@ mod stopping;
 mod tls;
 mod tokens;
 mod web_client;
+mod workspaces;

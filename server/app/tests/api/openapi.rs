@@ -18,7 +18,9 @@ async fn the_description_lists_exactly_what_the_server_takes() {
     for (path, item) in paths {
         let address = path
             .replace("{id}", "4NMNnkMhL8jXrdJ9jamS58PAVdXu")
-            .replace("{secret}", "s");
+            .replace("{secret}", "s")
+            .replace("{person}", "6d1f6d6e-3f43-4f3e-9a3e-0f0c4f3d8a02")
+            .replace("{group}", "6d1f6d6e-3f43-4f3e-9a3e-0f0c4f3d8a03");
         for method in ["get", "post", "put", "patch", "delete"] {
             let method_name: Method = method.to_uppercase().parse().unwrap();
             let answer = send(stranger.request(method_name, &address)).await;

@@ -2,6 +2,8 @@
 
 use fieldbook::config::Config;
 use fieldbook::startup::Server;
+use fieldbook_core::id::UserId;
+use fieldbook_store::{Account, Place, Role, Workspace, WorkspaceRole};
 use reqwest::header::{HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -86,11 +88,31 @@ impl TestServer {
     /// Somebody with a token of the server's own making, for all that they may do.
     pub(crate) async fn with_token(&self, owner: &Person, role: &str, name: &str) -> Person {
         let member = self.join(&owner.invite(role).await, name).await;
-        self.bounded(&member, fieldbook_store::Role::Owner).await
+        self.bounded(&member, Role::Owner).await
+    }
+
+    /// Somebody whom the store is told of, with a token for all that they may do; and their id.
+    pub(crate) async fn newcomer(&self, workspace: &Workspace, role: WorkspaceRole, name: &str) -> (Person, UserId) {
+        let state = self.server.state();
+        let id = UserId(uuid::Uuid::new_v4());
+        let account = Account {
+            id,
+            name: name.into(),
+            password_hash: None,
+            home: Some(Place {
+                workspace: workspace.clone(),
+                role,
+            }),
+        };
+        state.store.create_account(account).await.unwrap();
+        let now_s = u64::try_from(fieldbook::auth::now_ms() / 1000).unwrap();
+        let mut person = self.stranger();
+        person.token = Some(state.token_key.issue(id, name, Role::Owner, now_s, 600).unwrap());
+        (person, id)
     }
 
     /// The same person with a token that is good for this role on documents.
-    pub(crate) async fn bounded(&self, member: &Person, role: fieldbook_store::Role) -> Person {
+    pub(crate) async fn bounded(&self, member: &Person, role: Role) -> Person {
         let id = member.get("/api/session").await.json()["user"]["id"]
             .as_str()
             .unwrap()
@@ -137,6 +159,10 @@ impl Person {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        send(self.request(Method::PUT, path).json(&body)).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use fieldbook_core::access::{Action, DocumentAccess, Documents, Grantee, Permit, Role, State, Subject, Visibility};
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, Row, named_params, params};
 
 use super::directory::{found, parse_entry, select_entry};
 use super::documents::find_key;
 use super::{numbers, query};
-use crate::{DocumentEntry, StoreError, Touched};
+use crate::{DocumentEntry, Grant, StoreError, Touched};
 
 pub(super) fn read(connection: &Connection, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError> {
     let sql = "select documents.key, workspaces.id, visibility, default_role, state from documents
@@ -32,15 +32,36 @@ pub(super) fn read(connection: &Connection, id: DocumentId) -> Result<Option<Doc
          union all select false, groups.id, role from group_grants
              join groups on groups.key = group_grants.\"group\" where document = ?1";
     let grants = query::all(connection, sql, [key], |row| {
-        let grantee = if row.get(0)? {
-            Grantee::User(UserId(row.get(1)?))
-        } else {
-            Grantee::Group(GroupId(row.get(1)?))
-        };
-        Ok((grantee, numbers::parse(row.get(2)?)?))
+        Ok((parse_grantee(row)?, numbers::parse(row.get(2)?)?))
     })?;
     access.grants.extend(grants);
     Ok(Some(access))
+}
+
+pub(super) fn grants(connection: &Connection, permit: &Permit) -> Result<Vec<Grant>, StoreError> {
+    let (key, _) = permitted(connection, permit, Action::Read)?;
+    let sql =
+        "select true as of_person, accounts.id, accounts.name, name_key as sorted, user_grants.role from user_grants
+             join accounts on accounts.key = user_grants.account where document = ?1
+         union all select false, groups.id, groups.name, name_key, group_grants.role from group_grants
+             join groups on groups.key = group_grants.\"group\" where document = ?1
+         order by of_person desc, sorted";
+    query::all(connection, sql, [key], |row| {
+        Ok(Grant {
+            grantee: parse_grantee(row)?,
+            name: row.get(2)?,
+            role: numbers::parse(row.get(4)?)?,
+        })
+    })
+}
+
+/// From the first two columns: whether it is a person, and the id.
+fn parse_grantee(row: &Row<'_>) -> Result<Grantee, StoreError> {
+    Ok(if row.get(0)? {
+        Grantee::User(UserId(row.get(1)?))
+    } else {
+        Grantee::Group(GroupId(row.get(1)?))
+    })
 }
 
 /// The rule of [`authorise`](fieldbook_core::access::authorise) for reading, in SQL; a test holds the two against each other.

@@ -45,10 +45,9 @@ impl Directory for SqliteStore {
     }
 
     async fn create_workspace(&self, workspace: Workspace) -> Result<(), StoreError> {
-        let write = self.writer.write(move |connection| {
-            let sql = "insert into workspaces (id, name) values (?, ?)";
-            query::execute(connection, sql, params![workspace.id.0, workspace.name])
-        });
+        let write = self
+            .writer
+            .write(move |connection| insert_workspace(connection, &workspace));
         write.await.map(|_| ())
     }
 
@@ -231,6 +230,11 @@ impl SqliteStore {
         });
         read.await
     }
+}
+
+pub(super) fn insert_workspace(connection: &Connection, workspace: &Workspace) -> Result<bool, StoreError> {
+    let sql = "insert into workspaces (id, name) values (?, ?)";
+    query::execute(connection, sql, params![workspace.id.0, workspace.name])
 }
 
 pub(super) fn found(found: bool, what: &str) -> Result<(), StoreError> {

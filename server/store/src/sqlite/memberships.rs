@@ -11,11 +11,13 @@ use rusqlite::{Connection, Row, params};
 use tokio::sync::oneshot;
 
 use super::accounts::name_key;
-use super::directory::found;
+use super::directory::{found, insert_workspace};
 use super::documents::parse_id;
 use super::error::damaged;
 use super::{SqliteStore, access, numbers, query};
-use crate::{Access, DocumentEntry, Group, Member, Memberships, StoreError, Touched, WorkspaceSettings};
+use crate::{
+    Access, DocumentEntry, Grant, Group, Member, Memberships, StoreError, Touched, Workspace, WorkspaceSettings,
+};
 
 #[async_trait]
 impl Access for SqliteStore {
@@ -29,6 +31,24 @@ impl Access for SqliteStore {
             Some(claimed) => vouched(snapshot, user, claimed),
         });
         read.await
+    }
+
+    async fn found_workspace(&self, permit: &Permit, workspace: Workspace) -> Result<Touched, StoreError> {
+        if permit.action() != Action::CreateWorkspace {
+            return Err(not_permitted());
+        }
+        let founder = permit.user();
+        let change = self.change(move |connection| {
+            insert_workspace(connection, &workspace)?;
+            set_member(
+                connection,
+                workspace.id,
+                WorkspaceRole::Owner,
+                founder,
+                Some(WorkspaceRole::Owner),
+            )
+        });
+        change.await
     }
 
     async fn members(&self, permit: &Permit) -> Result<Vec<Member>, StoreError> {
@@ -149,6 +169,13 @@ impl Access for SqliteStore {
 
     async fn document_access(&self, id: DocumentId) -> Result<Option<DocumentAccess>, StoreError> {
         self.readers.read(move |snapshot| access::read(snapshot, id)).await
+    }
+
+    async fn grants(&self, permit: &Permit) -> Result<Vec<Grant>, StoreError> {
+        let permit = permit.clone();
+        self.readers
+            .read(move |snapshot| access::grants(snapshot, &permit))
+            .await
     }
 
     async fn list_documents(&self, subject: &Subject, state: State) -> Result<Vec<DocumentEntry>, StoreError> {

@@ -1,0 +1,164 @@
+//! `/api/workspaces`: workspaces and the people in them.
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use fieldbook_core::access::{Action, WorkspaceRole};
+use fieldbook_core::id::{UserId, WorkspaceId};
+use fieldbook_store::Workspace;
+
+use super::model::workspaces::{Member, MemberList, NewMemberRole, NewName, OwnWorkspace, WorkspaceList};
+use super::readers::Object;
+use super::{ApiError, Problem, permission};
+use crate::auth::{Identity, check_name, identify};
+use crate::startup::State;
+
+/// Lists the workspaces of whoever asks.
+#[utoipa::path(get, path = "/api/workspaces", operation_id = "listWorkspaces", tag = "workspaces", responses(
+    (status = 200, description = "The workspaces", body = WorkspaceList),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let identity = identify(request.head(), &state).await?;
+    let mut workspaces = Vec::new();
+    for (id, membership) in &identity.subject.memberships {
+        if permission::in_workspace(&identity, Action::SeeWorkspace, *id).is_err() {
+            continue;
+        }
+        let workspace = state.store.workspace(*id).await?;
+        workspaces.extend(workspace.map(|workspace| OwnWorkspace::new(workspace, membership.role)));
+    }
+    Ok(HttpResponse::Ok().json(WorkspaceList { workspaces }))
+}
+
+/// Makes a workspace that belongs to whoever asks.
+#[utoipa::path(post, path = "/api/workspaces", operation_id = "createWorkspace", tag = "workspaces",
+    request_body = NewName, responses(
+    (status = 201, description = "The workspace", body = OwnWorkspace),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Only who owns a workspace makes others; requests come from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The name is not allowed", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn create(
+    request: HttpRequest,
+    state: Data<State>,
+    body: Json<Object<NewName>>,
+) -> Result<HttpResponse, ApiError> {
+    let Object(body) = body.into_inner();
+    let identity = identify(request.head(), &state).await?;
+    let permit = permission::on_server(&identity, Action::CreateWorkspace)?;
+    let workspace = Workspace {
+        id: WorkspaceId(uuid::Uuid::new_v4()),
+        name: check_name(&body.name, "the workspace's name")?,
+    };
+    let touched = state.store.found_workspace(&permit, workspace.clone()).await?;
+    state.sockets.access_changed(touched).await;
+    Ok(HttpResponse::Created().json(OwnWorkspace::new(workspace, WorkspaceRole::Owner)))
+}
+
+/// Lists who is in a workspace.
+#[utoipa::path(get, path = "/api/workspaces/{id}/members", operation_id = "listMembers", tag = "workspaces",
+    params(("id" = String, Path, description = "The workspace's id")), responses(
+    (status = 200, description = "Its people", body = MemberList),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Guests do not see who else is there",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such workspace for whoever asks",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn members(
+    request: HttpRequest,
+    state: Data<State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let identity = identify(request.head(), &state).await?;
+    let permit = permission::in_workspace(&identity, Action::SeeMembers, permission::workspace_named(&id)?)?;
+    let members = state.store.members(&permit).await?;
+    let members = members.into_iter().map(Member::from).collect();
+    Ok(HttpResponse::Ok().json(MemberList { members }))
+}
+
+/// Gives a member another role. Nobody changes whoever is above them, or makes somebody what they are not.
+#[utoipa::path(put, path = "/api/workspaces/{id}/members/{person}", operation_id = "setMember", tag = "workspaces",
+    params(("id" = String, Path, description = "The workspace's id"), ("person" = String, Path, description = "Their id")),
+    request_body = NewMemberRole, responses(
+    (status = 204, description = "It is so; open connections know"),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Admins and owners do that, from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such workspace for whoever asks, or nobody of this id in it",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It is the workspace's last owner",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn set_member(
+    request: HttpRequest,
+    state: Data<State>,
+    path: Path<(String, String)>,
+    body: Json<Object<NewMemberRole>>,
+) -> Result<HttpResponse, ApiError> {
+    let role = body.into_inner().0.role.into();
+    let identity = identify(request.head(), &state).await?;
+    let (workspace, person, before) = find(&identity, &path, &state).await?;
+    let permit = permission::in_workspace(&identity, Action::ChangeMember(before.max(role)), workspace)?;
+    let changed = state.store.set_member(&permit, person, Some(role)).await;
+    state
+        .sockets
+        .access_changed(changed.map_err(ApiError::of_change)?)
+        .await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes a member, and with them what they were granted there; or leaves, if it is whoever asks.
+#[utoipa::path(delete, path = "/api/workspaces/{id}/members/{person}", operation_id = "removeMember", tag = "workspaces",
+    params(("id" = String, Path, description = "The workspace's id"), ("person" = String, Path, description = "Their id")),
+    responses(
+    (status = 204, description = "They are out; open connections know"),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Admins and owners do that, from a page of this server, to nobody above them",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such workspace for whoever asks, or nobody of this id in it",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It is the workspace's last owner",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn remove_member(
+    request: HttpRequest,
+    state: Data<State>,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let identity = identify(request.head(), &state).await?;
+    let (permit, person) = if path.1.parse() == Ok(identity.user) {
+        let workspace = permission::workspace_named(&path.0)?;
+        (
+            permission::in_workspace(&identity, Action::Leave, workspace)?,
+            identity.user,
+        )
+    } else {
+        let (workspace, person, before) = find(&identity, &path, &state).await?;
+        (
+            permission::in_workspace(&identity, Action::ChangeMember(before), workspace)?,
+            person,
+        )
+    };
+    let changed = state.store.set_member(&permit, person, None).await;
+    state
+        .sockets
+        .access_changed(changed.map_err(ApiError::of_change)?)
+        .await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A member, and what they are, for somebody who may see that.
+async fn find(
+    identity: &Identity,
+    (workspace, person): &(String, String),
+    state: &State,
+) -> Result<(WorkspaceId, UserId, WorkspaceRole), ApiError> {
+    let workspace = permission::workspace_named(workspace)?;
+    let permit = permission::in_workspace(identity, Action::SeeMembers, workspace)?;
+    let members = state.store.members(&permit).await?;
+    let member = members.into_iter().find(|member| person.parse() == Ok(member.user));
+    let member = member.ok_or_else(|| ApiError::NotFound("nobody of this id is in the workspace".to_owned()))?;
+    Ok((workspace, member.user, member.role))
+}
