@@ -68,7 +68,11 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let server = TestServer::start_with(|config| config.limits.requests_per_second = 10_000).await;
+        let server = TestServer::start_with(|config| {
+            config.limits.requests_per_second = 10_000;
+            config.limits.user_requests_per_second = 10_000;
+        })
+        .await;
         let owner = server.set_up("Ann").await;
         let store = &server.server.state().store;
         let workspace = store.first_workspace().await.unwrap().unwrap();

@@ -212,6 +212,12 @@ pub(crate) async fn grants_are_given_and_taken(store: &impl Store) {
     };
     assert_eq!(access, expected);
     assert_eq!(store.load(id).await.unwrap().unwrap().access, expected);
+    let read = on_document(store, &house.ann, Action::Read, id).await;
+    let grants = store.grants(&read).await.unwrap();
+    let named: Vec<_> = grants.iter().map(|grant| (grant.name.as_str(), grant.role)).collect();
+    let expected = [("Ann", Role::Owner), ("Bo", Role::Editor), ("Sales", Role::Commenter)];
+    assert_eq!(named, expected);
+    assert_error!(store.grants(&share).await, Conflict);
     let nobody = Grantee::User(UserId(Uuid::new_v4()));
     assert_error!(store.set_grant(&share, nobody, Some(Role::Viewer)).await, Conflict);
     let nobody = Grantee::Group(GroupId(Uuid::new_v4()));
@@ -381,4 +387,25 @@ pub(crate) async fn a_change_says_what_it_touches(store: &impl Store) {
     assert_eq!(removed, about(&[bo.id], &[id]));
     let trash = on_document(store, &house.ann, Action::Trash, id).await;
     assert_eq!(store.change_state(&trash, 1).await.unwrap(), about(&[], &[id]));
+}
+
+pub(crate) async fn a_workspace_is_founded_by_its_owner(store: &impl Store) {
+    let house = House::build(store).await;
+    let south = workspace("South");
+    let owner = Subject::of(house.ann.id, "Ann", house.workspace.id, WorkspaceRole::Owner);
+    let found = authorise(&owner, Action::CreateWorkspace, &Resource::Server).unwrap();
+    let touched = store.found_workspace(&found, south.clone()).await.unwrap();
+    assert_eq!(touched.users, [house.ann.id]);
+    let memberships = store.memberships(house.ann.id, None).await.unwrap();
+    assert_eq!(memberships.of[&south.id].role, WorkspaceRole::Owner);
+    assert_eq!(memberships.home, Some(house.workspace.id));
+    assert_error!(
+        store.found_workspace(&regards(&south), workspace("West")).await,
+        Conflict
+    );
+    let stranger = Subject::of(UserId(Uuid::new_v4()), "x", house.workspace.id, WorkspaceRole::Owner);
+    let found = authorise(&stranger, Action::CreateWorkspace, &Resource::Server).unwrap();
+    let west = workspace("West");
+    assert_error!(store.found_workspace(&found, west.clone()).await, Conflict);
+    assert_eq!(store.workspace(west.id).await.unwrap(), None);
 }

@@ -98,6 +98,7 @@ macro_rules! contract {
             identities::a_session_is_ended_by_its_owner_only,
             access::a_person_may_be_in_several_workspaces,
             access::people_are_changed_within_bounds,
+            access::a_workspace_is_founded_by_its_owner,
             access::groups_are_of_one_workspace,
             access::grants_are_given_and_taken,
             access::leaving_ends_every_grant_for_good,
