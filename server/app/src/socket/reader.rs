@@ -35,6 +35,7 @@ pub(super) struct Reader {
     identity: Identity,
     /// Counts changes to what its person is in their workspaces.
     memberships: watch::Receiver<u64>,
+    session: SessionWatch,
     clock: Clock,
     outbox: Outbox,
     state: Arc<State>,
@@ -110,6 +111,7 @@ impl Reader {
         outbox: Outbox,
         state: Arc<State>,
         memberships: watch::Receiver<u64>,
+        session: SessionWatch,
     ) -> Self {
         let (limits, now) = (&state.config.limits, Instant::now());
         Self {
@@ -117,6 +119,7 @@ impl Reader {
             clock: Clock::new(&identity, &state.config.sync),
             identity,
             memberships,
+            session,
             outbox,
             joined: None,
             documents: HashMap::new(),
@@ -134,8 +137,8 @@ impl Reader {
     }
 
     /// Listens until the socket is over, then tells the rooms. What still comes in is the caller's to drop.
-    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>, session: SessionWatch) -> Frames<T> {
-        let end = self.listen(&mut frames, session).await;
+    pub(super) async fn run<T: Connection>(mut self, mut frames: Frames<T>) -> Frames<T> {
+        let end = self.listen(&mut frames).await;
         if let End::Refused(code, reason) = &end {
             self.outbox.close(*code, reason);
         }
@@ -143,22 +146,16 @@ impl Reader {
         frames
     }
 
-    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>, mut session: SessionWatch) -> End {
+    async fn listen<T: Connection>(&mut self, frames: &mut Frames<T>) -> End {
         let mut watch = self.state.stopping();
-        // What is waited for beside the client is set up once and asked only when nothing has come.
-        let (stopping, ended) = (watch.wait_for(|stopping| *stopping), session.ended());
+        let stopping = watch.wait_for(|stopping| *stopping);
         let alarm = tokio::time::sleep_until(self.clock.next());
-        tokio::pin!(stopping, ended, alarm);
+        tokio::pin!(stopping, alarm);
         loop {
-            // Whoever goes on sending is not spared it.
-            if self.memberships.has_changed().unwrap_or(false)
-                && let Err(end) = Box::pin(self.renew()).await
-            {
-                return end;
-            }
             let arrived = tokio::select! {
+                // The client comes last: whoever goes on sending is not spared the rest.
                 biased;
-                arrived = frames.arrive() => arrived,
+                () = self.session.ended() => return session_ended(),
                 () = &mut alarm => {
                     if let Some(end) = self.ring() {
                         return end;
@@ -172,12 +169,10 @@ impl Reader {
                     }
                     continue;
                 }
-                () = &mut ended => {
-                    return End::Refused(4401, "your session was ended; sign in again".to_owned());
-                }
                 _ = &mut stopping => {
                     return End::Refused(1012, "the server is stopping; connect again".to_owned());
                 }
+                arrived = frames.arrive() => arrived,
             };
             self.unanswered = 0;
             // Boxed: most sockets are idle most of the time, and a task keeps room for what it may wait in.
@@ -219,7 +214,7 @@ impl Reader {
     fn ring(&mut self) -> Option<End> {
         let now = tokio::time::Instant::now();
         if self.clock.expiry <= now {
-            return Some(End::Refused(4401, "your sign-in or token has expired".to_owned()));
+            return Some(sign_in_expired());
         }
         if self.clock.join_deadline.is_some_and(|deadline| deadline <= now) {
             let words = "send `join` first; the time for it is over";
@@ -281,7 +276,7 @@ impl Reader {
     }
 
     /// Over the rate, the socket is not read from for a moment: nothing is dropped (R6). What its person may do may change
-    /// meanwhile.
+    /// meanwhile, and so may end what they signed in with.
     async fn hold_back(&mut self, frames: usize, bytes: usize) -> Result<(), End> {
         let now = Instant::now();
         let own = match (frames, bytes) {
@@ -296,6 +291,8 @@ impl Reader {
             loop {
                 tokio::select! {
                     () = &mut over => break,
+                    () = self.session.ended() => return Err(session_ended()),
+                    () = tokio::time::sleep_until(self.clock.expiry) => return Err(sign_in_expired()),
                     Ok(()) = self.memberships.changed() => Box::pin(self.renew()).await?,
                 }
             }
@@ -375,6 +372,14 @@ impl Reader {
         });
         Ok(())
     }
+}
+
+fn session_ended() -> End {
+    End::Refused(4401, "your session was ended; sign in again".to_owned())
+}
+
+fn sign_in_expired() -> End {
+    End::Refused(4401, "your sign-in or token has expired".to_owned())
 }
 
 fn too_much_memory() -> End {

@@ -126,8 +126,16 @@ fn begin<T: Connection>(framed: Framed<T, h1::Codec>, admitted: Admitted, state:
     let (outbox, waiting) = outbox::new(&state.config.limits, &place.share.memory);
     let mut writing = actix_web::rt::spawn(Outgoing::new(waiting).write_to(output));
     let socket = state.sockets.next_id();
-    let reader = Reader::new(socket, identity, Arc::clone(&place.share), outbox, state, memberships);
-    let reading = Box::pin(reader.run(frames, session));
+    let reader = Reader::new(
+        socket,
+        identity,
+        Arc::clone(&place.share),
+        outbox,
+        state,
+        memberships,
+        session,
+    );
+    let reading = Box::pin(reader.run(frames));
     actix_web::rt::spawn(async move {
         let frames = reading.await;
         // What is still on its way out gets a moment, no more; what still comes in is not looked at.

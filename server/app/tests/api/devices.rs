@@ -164,6 +164,21 @@ async fn signing_out_ends_the_sockets_of_that_browser() {
 }
 
 #[tokio::test]
+async fn whoever_sends_too_much_is_not_spared_the_end_of_the_session() {
+    let server = TestServer::start_with(|config| config.limits.bytes_per_second = 3_000).await;
+    server.set_up("Ann").await;
+    let phone = sign_in(&server, "Ann", "Phone").await;
+    let mut held_back = socket(&server, &phone).await;
+    // A binary frame of 60,000 bytes that are masked with zeros: it is read in some 20 s.
+    let mut frame = vec![0x82, 0x80 | 126, 0xea, 0x60, 0, 0, 0, 0];
+    frame.resize(frame.len() + 60_000, 0);
+    held_back.write_all(&frame).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(phone.delete("/api/session").await.status, 204);
+    assert_ended(&mut held_back).await;
+}
+
+#[tokio::test]
 async fn one_device_too_many_signs_out_the_one_not_seen_for_longest() {
     let server = TestServer::start_with(|config| config.auth.sessions_per_user = 2).await;
     let ann = server.set_up("Ann").await;
