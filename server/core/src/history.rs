@@ -10,7 +10,7 @@ mod index;
 mod rules;
 mod weight;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use automerge::ChangeHash;
 use bytes::Bytes;
@@ -237,8 +237,8 @@ impl History {
     }
 
     /// Lets these go, as far as all sessions have them (`all_have`). With `keep_names` one can still say that they, and
-    /// what the store has confirmed, are known.
-    pub fn trim(&mut self, all_have: u64, keep_names: bool) {
+    /// what the store has confirmed, are known; without, of those that are `wanted` still.
+    pub fn trim(&mut self, all_have: u64, keep_names: bool, wanted: impl FnOnce() -> HashSet<ChangeHash>) {
         let keep_after = self.trim_to().min(all_have);
         if keep_after <= self.base {
             return;
@@ -253,8 +253,9 @@ impl History {
         if !keep_names {
             let heads = self.archive.iter().flat_map(|archive| &archive.heads);
             let heads: BTreeSet<_> = heads.map(|head| head.hash).collect();
+            let wanted = wanted();
             self.confirmed
-                .retain(|hash, _| self.base_heads.contains(hash) || heads.contains(hash));
+                .retain(|hash, _| self.base_heads.contains(hash) || heads.contains(hash) || wanted.contains(hash));
         }
     }
 

@@ -265,7 +265,7 @@ proptest! {
         let all_have = (before + all_have.index(graph.len() - before + 1)) as u64;
         prop_assume!(archived > 0);
         history.archived(archive(&graph, archived, retained));
-        history.trim(all_have, false);
+        history.trim(all_have, false, HashSet::new);
         let expected = ((archived - retained) as u64).min(all_have).max(before as u64);
         prop_assert_eq!(history.base(), expected);
         prop_assert_eq!(history.len() as u64, graph.len() as u64 - expected);
@@ -275,7 +275,7 @@ proptest! {
         let archive_known = heads(&graph, archived).iter().all(|head| history.knows(head));
         prop_assert!(archive_known, "what the archive ends with can be written on");
         // When the last has caught up, the rest goes.
-        history.trim(u64::MAX, false);
+        history.trim(u64::MAX, false, HashSet::new);
         prop_assert!(!history.may_trim());
         check_lacks(&history, &graph, &named)?;
     }
@@ -451,7 +451,7 @@ fn names_are_forgotten_after_a_compaction_unless_somebody_waits() {
     for keep_names in [false, true] {
         let mut history = history(&graph, 0, 0);
         history.archived(archive(&graph, 5, 1));
-        history.trim(u64::MAX, keep_names);
+        history.trim(u64::MAX, keep_names, HashSet::new);
         let known: Vec<_> = (1..=5).map(|position| history.knows(&graph.hash(position))).collect();
         assert_eq!(
             known,
@@ -459,6 +459,10 @@ fn names_are_forgotten_after_a_compaction_unless_somebody_waits() {
             "the base's head is 4"
         );
     }
+    let mut history = history(&graph, 0, 0);
+    history.archived(archive(&graph, 5, 1));
+    history.trim(u64::MAX, false, || HashSet::from([graph.hash(2)]));
+    assert!(history.knows(&graph.hash(2)) && !history.knows(&graph.hash(3)));
 }
 
 #[test]

@@ -128,6 +128,13 @@ impl Orphans {
         }
     }
 
+    /// All that waiting changes depend on, whether it is known or not.
+    #[must_use]
+    pub fn deps(&self) -> HashSet<ChangeHash> {
+        let orphans = self.waiting.values();
+        orphans.flat_map(|orphan| orphan.change.deps.iter().copied()).collect()
+    }
+
     /// What a session's waiting changes wait for, at most `most` of it, sorted.
     #[must_use]
     pub fn missing(&self, socket: SocketId, most: usize) -> Vec<ChangeHash> {

@@ -51,30 +51,6 @@ fn all_have_the_same_in_the_end() {
     );
 }
 
-/// Lives in which the engine once broke a rule. What broke is told as a story in `src/room_tests` too, since another
-/// kind of world makes other lives of these seeds; each has its mutant in `mutants/list.rs`, to show that it still bites.
-#[test]
-fn what_went_wrong_once_does_not_again() {
-    for (seed, what) in [
-        (
-            3,
-            "orphans that had to go were asked for by name, and so never came again",
-        ),
-        (
-            9,
-            "a name that was trimmed while the store was asked was taken for a fork",
-        ),
-        (13, "a closed window woke the room every millisecond"),
-        (
-            68,
-            "a reader that lagged at a compaction kept the old changes in memory",
-        ),
-    ] {
-        println!("{seed}: {what}");
-        World::live(seed, false);
-    }
-}
-
 #[test]
 fn a_seed_lives_the_same_life_twice() {
     for seed in 0..20 {

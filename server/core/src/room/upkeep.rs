@@ -229,12 +229,13 @@ impl Room {
     }
 
     /// Lets go of what the archive has and nobody lacks. Names stay known while somebody waits for the store's answer:
-    /// it was asked only for those that were not.
+    /// it was asked only for those that were not. So do those on which a change depends that waits for others, too.
     pub(super) fn trim(&mut self) {
         if self.history.may_trim() {
             let all_have = self.sessions.values().filter_map(|session| session.sent()).min();
             let somebody_waits = self.sessions.values().any(|session| session.busy);
-            self.history.trim(all_have.unwrap_or(u64::MAX), somebody_waits);
+            let wanted = || self.orphans.deps();
+            self.history.trim(all_have.unwrap_or(u64::MAX), somebody_waits, wanted);
         }
     }
 

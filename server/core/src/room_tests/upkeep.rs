@@ -237,3 +237,46 @@ fn a_room_goes_when_nobody_is_here_and_nothing_is_under_way() {
     scene.opens("ben");
     assert!(!scene.room.may_unload(scene.now), "somebody came back");
 }
+
+#[test]
+fn a_name_on_which_a_waiting_change_depends_stays_known_when_the_archive_grows() {
+    let mut device = Author::new(1);
+    let mut changes = device.write(4);
+    let mut scene = Scene::with(|_| {}, Some(loaded_with_archive(&changes, 4, 0)));
+    let ann = scene.joins("ann", &mut device);
+    let apart = Author::new(3).writes("apart");
+    let mut bens = Author::new(2);
+    bens.reads(&changes[..2]);
+    bens.reads(std::slice::from_ref(&apart));
+    let merge = bens.writes("merge");
+    let ben = scene.opens("ben");
+    scene.asked.clear();
+    scene.says(ben, bens.offers(&[merge]));
+    let Some(Effect::Recall { hashes, .. }) = scene.next_asked() else {
+        panic!("the store is asked")
+    };
+    assert!(hashes.contains(&hash(&changes[1])));
+    scene.step(Input::Recalled {
+        socket: ben,
+        archived: vec![placed(&changes, 2)],
+        retained: Vec::new(),
+        failed: false,
+    });
+    scene.asked.clear();
+    changes.extend(writes(&mut scene, ann, &mut device, 1));
+    scene.step(Input::Compacted {
+        archive: Some(archive_meta(&changes, 5, 0)),
+    });
+    // It is in nobody's archive, as the store says.
+    scene.asked.clear();
+    scene.says(ben, bens.offers(&[apart]));
+    if let Some(Effect::Recall { .. }) = scene.next_asked() {
+        scene.step(Input::Recalled {
+            socket: ben,
+            archived: Vec::new(),
+            retained: Vec::new(),
+            failed: false,
+        });
+    }
+    assert_eq!(scene.room.history.last(), 7, "what it waited for, and itself");
+}

@@ -81,7 +81,14 @@ fn name(chunk: Bytes) -> Option<ChangeHash> {
 impl World {
     /// Somebody gets another role, or is removed, or comes back.
     pub(super) fn regrant_somebody(&mut self) {
-        let index = self.somebody_to_regrant();
+        let waits = self.somebody_who_waits().filter(|_| self.rng.percent(60));
+        let index = waits.unwrap_or_else(|| self.rng.below(self.clients.len()));
+        if waits.is_some() && self.rng.percent(50) {
+            // What is being done for them is not to be done, although they may write again at once.
+            let less = self.rng.pick(&[None, Some(Role::Viewer), Some(Role::Viewer)]);
+            self.regrant(index, less);
+            return self.regrant(index, Some(Role::Editor));
+        }
         let roles = [
             None,
             Some(Role::Viewer),
@@ -98,16 +105,12 @@ impl World {
         }
     }
 
-    /// Often somebody for whom the store or the room is at work: it must end what it does for them.
-    fn somebody_to_regrant(&mut self) -> usize {
+    /// Somebody for whom the store or the room is at work.
+    fn somebody_who_waits(&mut self) -> Option<usize> {
         let worked_for = self.room.as_ref().and_then(Room::works_for);
         let sockets = self.store.waited_for_by().chain(worked_for);
-        let busy: Vec<_> = sockets.filter_map(|id| Some(self.sockets.get(&id)?.client)).collect();
-        if !busy.is_empty() && self.rng.percent(60) {
-            self.rng.pick(&busy)
-        } else {
-            self.rng.below(self.clients.len())
-        }
+        let waiting: Vec<_> = sockets.filter_map(|id| Some(self.sockets.get(&id)?.client)).collect();
+        (!waiting.is_empty()).then(|| self.rng.pick(&waiting))
     }
 
     fn regrant(&mut self, index: usize, credential: Option<Role>) {
