@@ -21,7 +21,7 @@ use crate::reader::{ReadError, Reader, write_unsigned};
 use metadata::Metadata;
 pub use metadata::{MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_TIME};
 pub(crate) use ops::{Action, Key, Op, OpRef, Ops};
-pub use ops::{MAX_COUNTER, MAX_PREDECESSORS};
+pub use ops::{MAX_COUNTER, MAX_INCREMENTS, MAX_PREDECESSORS};
 pub(crate) use work::{BYTES_PER_WORK, WORK_OF_A_CHANGE, work_of};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
@@ -110,6 +110,9 @@ pub enum Refusal {
     /// A predecessor that is not in the change's past or in another place; a deletion or increment of nothing.
     #[error("an operation replaces something that is not in its place in the change's past")]
     Predecessor,
+    /// More than all increments of a counter together may come to.
+    #[error("the increments of a counter are more than can be counted")]
+    Counter,
     /// A value that is not what its type says.
     #[error("an operation's value is malformed, or not for this operation")]
     Value,
@@ -144,6 +147,7 @@ impl Refusal {
             Self::Element => "element",
             Self::Predecessor => "predecessor",
             Self::Value => "value",
+            Self::Counter => "counter",
             Self::Weight => "weight",
             Self::Mark => "mark",
         }

@@ -13,11 +13,11 @@ use automerge::transaction::Transactable;
 use automerge::{Automerge, ExpandedChange, ObjType, ROOT, ReadDoc, ScalarValue};
 use bytes::Bytes;
 use fieldbook_core::change::{
-    Change, MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_COUNTER, MAX_OP, MAX_PREDECESSORS, MAX_TIME, Refusal,
+    Change, MAX_ACTOR_BYTES, MAX_AUTHOR_BYTES, MAX_COUNTER, MAX_INCREMENTS, MAX_OP, MAX_PREDECESSORS, MAX_TIME, Refusal,
 };
 use fieldbook_core::history::{
-    Admission, ENTRIES_PER_BYTE, History, MAX_AHEAD, MAX_BRANCHES, MAX_FREE_ENTRIES, MAX_FREE_OPS, MAX_GAPS, MAX_HEADS,
-    MAX_MARK_STEPS, OPS_PER_BYTE,
+    Admission, ENTRIES_PER_BYTE, History, Index, MAX_AHEAD, MAX_BRANCHES, MAX_FREE_ENTRIES, MAX_FREE_OPS, MAX_GAPS,
+    MAX_HEADS, MAX_MARK_STEPS, OPS_PER_BYTE, extend_index,
 };
 use fieldbook_core::id::{MAX_NAME_BYTES, PeerId};
 use fieldbook_core::limits::Limits;
@@ -33,6 +33,7 @@ fn the_protocol_tells_them() {
         ("MAX_AUTHOR_BYTES", MAX_AUTHOR_BYTES),
         ("MAX_TIME", MAX_TIME.unsigned_abs()),
         ("MAX_COUNTER", MAX_COUNTER.unsigned_abs()),
+        ("MAX_INCREMENTS", MAX_INCREMENTS),
         ("MAX_OP", MAX_OP),
         ("MAX_PREDECESSORS", MAX_PREDECESSORS),
         ("MAX_MARK_STEPS", u64::from(MAX_MARK_STEPS)),
@@ -174,36 +175,88 @@ fn an_author_in_a_later_change_is_refused() {
     assert_eq!(second(vec![1, 1, 7]), Admission::Refused(Refusal::Author));
 }
 
+/// A document with a counter, and who increments it.
+struct Counted {
+    history: History,
+    first: automerge::Change,
+}
+
+impl Counted {
+    fn from(start: i64) -> Self {
+        let put = OpType::Put(ScalarValue::counter(start));
+        let first = automerge::Change::from(expanded(&[7; 16], 1, put, SortedVec::new()));
+        let mut history = History::default();
+        assert_eq!(history.admit(parse(&first).unwrap(), None), Admission::Admitted(1));
+        Self { history, first }
+    }
+
+    /// Somebody who has seen nobody else's increments.
+    fn increment(&self, actor: u8, by: i64) -> automerge::Change {
+        let replaced = vec![OpId::new(1, &automerge::ActorId::from([7; 16]))];
+        let change = expanded(&[actor; 16], 2, OpType::Increment(by), replaced.into());
+        let deps = vec![self.first.hash()];
+        ExpandedChange { deps, ..change }.into()
+    }
+
+    fn admit(&mut self, change: &automerge::Change) -> Admission {
+        self.history.admit(parse(change).unwrap(), None)
+    }
+}
+
 #[test]
 fn a_counter_and_its_increments_have_bounds() {
-    let counter = |value| {
-        let put = OpType::Put(ScalarValue::counter(value));
-        expanded(&[7; 16], 1, put, SortedVec::new())
-    };
-    let first = automerge::Change::from(counter(MAX_COUNTER));
-    let increment = |value| {
-        let mut history = History::default();
-        history.admit(parse(&first).unwrap(), None);
-        let replaced = vec![OpId::new(1, &automerge::ActorId::from([7; 16]))];
-        let change = expanded(&[7; 16], 2, OpType::Increment(value), replaced.into());
-        let deps = vec![first.hash()];
-        let change = ExpandedChange { seq: 2, deps, ..change };
-        history.admit(parse(&change.into()).unwrap(), None)
-    };
+    let most = i64::try_from(MAX_INCREMENTS).unwrap();
     for value in [MAX_COUNTER, -MAX_COUNTER] {
-        assert_eq!(offer(counter(value)), Admission::Admitted(1));
-        assert_eq!(increment(value), Admission::Admitted(2));
+        let mut counted = Counted::from(value);
+        let increment = counted.increment(8, if value < 0 { -most } else { most });
+        assert_eq!(counted.admit(&increment), Admission::Admitted(2));
     }
     for value in [MAX_COUNTER + 1, -MAX_COUNTER - 1, i64::MAX, i64::MIN] {
-        assert_eq!(offer(counter(value)), Admission::Refused(Refusal::Value), "{value}");
-        assert_eq!(increment(value), Admission::Refused(Refusal::Value), "{value}");
+        let put = OpType::Put(ScalarValue::counter(value));
+        let counter = expanded(&[7; 16], 1, put, SortedVec::new());
+        assert_eq!(offer(counter), Admission::Refused(Refusal::Value), "{value}");
+        let mut counted = Counted::from(0);
+        let increment = counted.increment(8, value);
+        assert_eq!(counted.admit(&increment), Admission::Refused(Refusal::Value), "{value}");
     }
+}
+
+/// They may come in any order, and in any order the counter must stay one that a JavaScript client can count.
+#[test]
+fn all_increments_of_a_counter_together_have_a_bound() {
+    let most = i64::try_from(MAX_INCREMENTS).unwrap();
+    let mut counted = Counted::from(1);
+    for (actor, by) in [(8, most / 2), (9, -(most / 2 - 1))] {
+        let increment = counted.increment(actor, by);
+        assert!(matches!(counted.admit(&increment), Admission::Admitted(_)));
+    }
+    let (fits, too_much) = (counted.increment(10, 1), counted.increment(11, -2));
+    assert_eq!(counted.admit(&too_much), Admission::Refused(Refusal::Counter));
+    // What was refused counts for nothing.
+    assert_eq!(counted.admit(&fits), Admission::Admitted(4));
+    let one_more = counted.increment(12, 1);
+    assert_eq!(counted.admit(&one_more), Admission::Refused(Refusal::Counter));
+}
+
+#[test]
+fn what_a_counter_was_incremented_by_is_kept_with_the_archive() {
+    let mut counted = Counted::from(0);
+    let increment = counted.increment(8, i64::try_from(MAX_INCREMENTS).unwrap());
+    assert_eq!(counted.admit(&increment), Admission::Admitted(2));
+    let chunk = |change: &automerge::Change| bytes::Bytes::copy_from_slice(change.raw_bytes());
+    let first = counted.first.hash();
+    let stored = [chunk(&counted.first), chunk(&increment)];
+    let place = |hash: &automerge::ChangeHash| Some(if *hash == first { 1 } else { 2 });
+    let index = extend_index(&[], [], stored, place).unwrap();
+    let read = Index::decode(&index.encode()).unwrap();
+    assert_eq!(read, index);
 }
 
 /// Automerge keeps differences and sums of these, of changes in any order.
 #[test]
 fn what_lies_at_the_bounds_is_harmless_together() {
     const ACTORS: u8 = 60;
+    let each = i64::try_from(MAX_INCREMENTS).unwrap() / i64::from(ACTORS);
     let counter = OpType::Put(ScalarValue::counter(MAX_COUNTER));
     let first = ExpandedChange {
         time: MAX_TIME,
@@ -212,7 +265,7 @@ fn what_lies_at_the_bounds_is_harmless_together() {
     let first = automerge::Change::from(first);
     let replaced = || vec![OpId::new(1, &automerge::ActorId::from([1; 16]))].into();
     let others = (2..2 + ACTORS).map(|actor| {
-        let change = expanded(&[actor; 16], 2, OpType::Increment(MAX_COUNTER), replaced());
+        let change = expanded(&[actor; 16], 2, OpType::Increment(each), replaced());
         let time = if actor % 2 == 0 { -MAX_TIME } else { MAX_TIME };
         let deps = vec![first.hash()];
         let extra_bytes = vec![1, 1, actor];
@@ -239,7 +292,7 @@ fn what_lies_at_the_bounds_is_harmless_together() {
     let loaded = Automerge::load(&document.save()).unwrap();
     assert_eq!(loaded.get_heads(), document.get_heads());
     let (value, _) = loaded.get(ROOT, "key").unwrap().unwrap();
-    assert_eq!(value.as_i64(), Some(MAX_COUNTER * (i64::from(ACTORS) + 1)));
+    assert_eq!(value.as_i64(), Some(MAX_COUNTER + each * i64::from(ACTORS)));
     assert_eq!(loaded.get_authors().len(), usize::from(ACTORS));
 }
 

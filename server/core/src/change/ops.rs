@@ -7,8 +7,11 @@ use crate::reader::Reader;
 
 /// Operations that one operation may replace: as many as people have written the same place at the same time.
 pub const MAX_PREDECESSORS: u64 = 10_000;
-/// A counter begins, and each increment lies, at most so far from 0. Automerge adds them up in 64 bits.
-pub const MAX_COUNTER: i64 = 1 << 53;
+/// A counter begins, and each increment lies, at most so far from 0. With [`MAX_INCREMENTS`] a counter stays below 2^53 - 1,
+/// whatever order its increments come in: from there on a JavaScript client takes it for no number any more, and fails.
+pub const MAX_COUNTER: i64 = 1 << 52;
+/// All increments of one counter together, without their signs.
+pub const MAX_INCREMENTS: u64 = (1 << 52) - 2;
 
 /// An operation's id inside a change. Actor 0 is the change's own, the others are those that it lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,8 @@ pub(crate) enum Action<'a> {
     Set,
     SetCounter,
     Delete,
-    Increment,
+    /// By so much, without the sign.
+    Increment(u64),
     MarkBegin(&'a str),
     MarkEnd,
 }
@@ -180,7 +184,7 @@ impl<'a> Ops<'a> {
             (1, Value::Counter) => Ok(Action::SetCounter),
             (1, _) => Ok(Action::Set),
             (3, Value::Null) => Ok(Action::Delete),
-            (5, Value::Integer) => Ok(Action::Increment),
+            (5, Value::Integer(by)) => Ok(Action::Increment(by)),
             (7, _) if mark_name.is_some() => Ok(Action::MarkBegin(mark_name.unwrap_or_default())),
             (7, Value::Null) => Ok(Action::MarkEnd),
             (0 | 2..=5 | 7, _) => Err(Refusal::Value),
@@ -291,8 +295,8 @@ impl<'a> Columns<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     Null,
-    /// It may be added to a counter.
-    Integer,
+    /// It may be added to a counter; without its sign.
+    Integer(u64),
     Counter,
     Other,
 }
@@ -301,14 +305,18 @@ impl Value {
     fn read(code: u64, raw: &[u8]) -> Result<Self, Refusal> {
         let mut reader = Reader::new(raw);
         let malformed = |_| Refusal::Value;
-        let counts = |number: i64| number.unsigned_abs() <= MAX_COUNTER.unsigned_abs();
+        let integer = |size: u64| {
+            if size <= MAX_COUNTER.unsigned_abs() {
+                Self::Integer(size)
+            } else {
+                Self::Other
+            }
+        };
         let value = match code {
             0 => Self::Null,
             1 | 2 => Self::Other,
-            3 if reader.unsigned().map_err(malformed)? <= MAX_COUNTER.unsigned_abs() => Self::Integer,
-            3 => Self::Other,
-            4 if counts(reader.signed().map_err(malformed)?) => Self::Integer,
-            4 => Self::Other,
+            3 => integer(reader.unsigned().map_err(malformed)?),
+            4 => integer(reader.signed().map_err(malformed)?.unsigned_abs()),
             5 => {
                 reader.take(8).map_err(malformed)?;
                 Self::Other
@@ -318,7 +326,13 @@ impl Value {
                 return Ok(Self::Other);
             }
             7 => return Ok(Self::Other),
-            8 if counts(reader.signed().map_err(malformed)?) => Self::Counter,
+            8 if matches!(
+                integer(reader.signed().map_err(malformed)?.unsigned_abs()),
+                Self::Integer(_)
+            ) =>
+            {
+                Self::Counter
+            }
             9 => {
                 reader.signed().map_err(malformed)?;
                 Self::Other

@@ -16,7 +16,7 @@ pub use codec::IndexError;
 use super::weight::Paid;
 
 /// An operation's id: its counter, and its actor's number in the index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OpId {
     pub(super) counter: u32,
     pub(super) actor: u32,
@@ -118,6 +118,8 @@ pub struct Index {
     /// Op counters that were left out between changes and their dependencies ([`super::MAX_GAPS`]).
     gaps: u64,
     paid: Paid,
+    /// What each counter has been incremented by, without signs.
+    increments: HashMap<OpId, u64>,
     /// Greatest op counter of all changes.
     max_op: u32,
     /// Op runs of all actors.
@@ -166,13 +168,21 @@ impl Index {
         self.paid = paid;
     }
 
+    pub(super) fn increments(&self, counter: OpId) -> u64 {
+        self.increments.get(&counter).copied().unwrap_or(0)
+    }
+
+    pub(super) fn count(&mut self, increments: HashMap<OpId, u64>) {
+        self.increments.extend(increments);
+    }
+
     pub(super) fn max_op(&self) -> u32 {
         self.max_op
     }
 
-    /// Objects, and runs of operations: what takes room by what was written.
+    /// Objects, runs of operations, and counters that were incremented: what takes room by what was written.
     pub(super) fn entries(&self) -> u64 {
-        (self.objects.len() + self.runs) as u64
+        (self.objects.len() + self.runs + self.increments.len()) as u64
     }
 
     pub(super) fn add_gap(&mut self, gap: u64) {

@@ -5,9 +5,11 @@
 //! nothing, a mark that ends before it begins: each is applied, or panics, and the document that was saved afterwards does
 //! not load. Here each operation is held against the admission index, and against nothing else.
 
+use std::collections::HashMap;
+
 use super::index::{ChangeAt, Found, HEAD, Index, Left, ObjectKind, OpId, ROOT, Slot, View};
 use super::weight::Paid;
-use crate::change::{Action, BYTES_PER_WORK, Change, Key, Op, OpRef, Refusal};
+use crate::change::{Action, BYTES_PER_WORK, Change, Key, MAX_INCREMENTS, Op, OpRef, Refusal};
 
 /// Steps that finding out the order of marks may take in one change: each is a run of insertions on the way up.
 /// In a recorded paper of 260,000 keystrokes, the way up is 90 steps at the most.
@@ -23,6 +25,8 @@ struct Trial<'i> {
     /// The mark that began with the operation before.
     open_mark: Option<(u32, OpId)>,
     mark_steps: u32,
+    /// What the counters that it increments have been incremented by, with it and without signs.
+    increments: HashMap<OpId, u64>,
     /// What the document's changes have brought, with this one.
     paid: Paid,
 }
@@ -45,14 +49,22 @@ pub(super) fn add(
         others: Vec::new(),
         open_mark: None,
         mark_steps: MAX_MARK_STEPS,
+        increments: HashMap::new(),
     };
     let outcome = trial.hear(change, work);
     *work += u64::from(MAX_MARK_STEPS - trial.mark_steps);
-    let Trial { index, view, paid, .. } = trial;
+    let Trial {
+        index,
+        view,
+        increments,
+        paid,
+        ..
+    } = trial;
     match outcome {
         Ok(()) => {
             let at = change_at(change, author);
             index.add_change(at, view, follows);
+            index.count(increments);
             index.pay(paid);
             Ok(())
         }
@@ -107,7 +119,7 @@ impl Trial<'_> {
         while let Some(op) = ops.next()? {
             *work += 1;
             self.judge(id, &op)?;
-            if self.index.entries() > most_entries {
+            if self.index.entries() + self.increments.len() as u64 > most_entries {
                 return Err(Refusal::Weight);
             }
             id.counter += 1;
@@ -141,8 +153,11 @@ impl Trial<'_> {
             _ if matches!(slot, Slot::In { .. }) && op.predecessors.is_empty() => return Err(Refusal::Predecessor),
             Action::Delete if op.insert || op.predecessors.is_empty() => return Err(Refusal::Predecessor),
             Action::Delete => return Ok(()),
-            Action::Increment if op.insert || !counters => return Err(Refusal::Predecessor),
-            Action::Increment => Left::Increment,
+            Action::Increment(_) if op.insert || !counters => return Err(Refusal::Predecessor),
+            Action::Increment(by) => {
+                self.increment(id, op, by)?;
+                Left::Increment
+            }
             Action::SetCounter => Left::Counter,
             Action::MarkBegin(_) | Action::MarkEnd => Left::Mark,
             _ => Left::Value,
@@ -208,6 +223,26 @@ impl Trial<'_> {
             last = Some(predecessor);
         }
         Ok(counters)
+    }
+
+    /// Of concurrent counters in one place, each is incremented.
+    fn increment(&mut self, id: OpId, op: &Op<'_, '_>, by: u64) -> Result<(), Refusal> {
+        for predecessor in op.predecessors {
+            let counter = self.seen(id, *predecessor).ok_or(Refusal::Predecessor)?;
+            if self
+                .index
+                .find(counter)
+                .is_some_and(|found| found.left == Left::Counter)
+            {
+                let before = self.index.increments(counter);
+                let sum = self.increments.entry(counter).or_insert(before);
+                *sum += by;
+                if *sum > MAX_INCREMENTS {
+                    return Err(Refusal::Counter);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A mark is two insertions into a text, one after the other: its begin and its end.

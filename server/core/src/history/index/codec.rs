@@ -1,7 +1,7 @@
 //! The index as bytes, as it is kept beside an archive.
 //!
-//! A version, the sum of gaps, what the changes have paid and brought, then actors, keys, objects, change runs and each actor's op runs. All numbers are LEB128; what follows from
-//! what stands before it (positions, sequence numbers, where the next run of an actor can begin at the earliest) is not
+//! A version, the sum of gaps, what the changes have paid and brought, then actors, keys, objects, change runs, each
+//! actor's op runs, and what counters were incremented by. All numbers are LEB128; what follows from what stands before it (positions, sequence numbers, where the next run of an actor can begin at the earliest) is not
 //! written. The bytes are the server's own; whatever is wrong with them is an error and nothing worse.
 
 use std::collections::HashMap;
@@ -10,7 +10,9 @@ use super::{Actor, ChangeRun, Index, Left, ObjectKind, OpId, OpRun, Slot, View};
 use crate::history::weight::Paid;
 use crate::reader::{ReadError, Reader, write_unsigned};
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
+/// Written before increments were counted: they count from there on.
+const WITHOUT_INCREMENTS: u64 = 2;
 
 /// The stored index cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +55,18 @@ impl Index {
         for actor in &self.actors {
             put_ops(&mut out, &actor.ops);
         }
+        self.put_increments(&mut out);
         out
+    }
+
+    fn put_increments(&self, out: &mut Vec<u8>) {
+        let mut increments: Vec<_> = self.increments.iter().collect();
+        increments.sort_unstable();
+        put(out, increments.len());
+        for (counter, sum) in increments {
+            put_id(out, *counter);
+            put(out, *sum);
+        }
     }
 
     fn put_changes(&self, out: &mut Vec<u8>) {
@@ -82,7 +95,8 @@ impl Index {
     /// [`IndexError`].
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
-        if reader.unsigned()? != VERSION {
+        let version = reader.unsigned()?;
+        if ![VERSION, WITHOUT_INCREMENTS].contains(&version) {
             return Err(IndexError("it is of another version"));
         }
         let mut index = Self {
@@ -123,6 +137,15 @@ impl Index {
             let ops = index.read_ops(&mut reader)?;
             index.runs += ops.len();
             index.actors[actor].ops = ops;
+        }
+        let counted = if version == WITHOUT_INCREMENTS {
+            0
+        } else {
+            reader.unsigned()?
+        };
+        for _ in 0..counted {
+            let counter = index.id(&mut reader)?;
+            index.increments.insert(counter, account(&mut reader)?);
         }
         if reader.is_empty() && index.is_consistent() {
             Ok(index)
