@@ -13,9 +13,16 @@ export class Server {
   #process: ChildProcess | undefined;
   #address = "127.0.0.1:0";
   #repos: Repo[] = [];
+  readonly #filter: string;
+  /** What it has written to its log. */
+  log = "";
 
-  static async start(): Promise<Server> {
-    const server = new Server();
+  private constructor(filter: string) {
+    this.#filter = filter;
+  }
+
+  static async start(filter = "error"): Promise<Server> {
+    const server = new Server(filter);
     await server.run();
     return server;
   }
@@ -23,10 +30,14 @@ export class Server {
   /** Starts, or starts again at the same address. */
   async run(): Promise<void> {
     const child = spawn(PROGRAM, ["serve", "--listen", this.#address, "--data", this.data], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, FIELDBOOK_LOG__FILTER: "error" },
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, FIELDBOOK_LOG__FILTER: this.#filter },
     });
     this.#process = child;
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.log += chunk.toString();
+      process.stderr.write(chunk);
+    });
     // Whatever goes wrong in a test, no server outlives it.
     process.once("exit", () => child.kill("SIGKILL"));
     this.#address = await new Promise<string>((resolve, reject) => {
@@ -52,7 +63,7 @@ export class Server {
 
   async stop(): Promise<void> {
     // A client whose adapter was disconnected before cannot be shut down once more.
-    await Promise.allSettled(this.#repos.map((repo) => repo.shutdown()));
+    await Promise.allSettled(this.#repos.map(async (repo) => repo.shutdown()));
     await this.kill();
     rmSync(this.data, { recursive: true, force: true });
   }
