@@ -1,5 +1,8 @@
 //! `[limits]`
 
+use fieldbook_core::history::MAX_HEADS;
+
+use super::error::Mistake;
 use super::topic::topic;
 
 topic! {
@@ -105,5 +108,77 @@ topic! {
         audited_refusals_per_minute: u32 = 20, Whole(0, 100_000);
         /// Attempts to sign in per minute, for each address and for each account. Beyond: 429.
         sign_in_per_minute: u32 = 10, Whole(1, 1_000_000);
+    }
+}
+
+impl Limits {
+    /// One limit that another makes impossible to reach, or to keep.
+    pub(super) fn check(&self, mistakes: &mut Vec<Mistake>) {
+        let ephemerals_per_second = self.user_ephemeral_bytes_per_second as usize;
+        let pairs = [
+            (
+                "frame_bytes",
+                self.frame_bytes,
+                "user_bytes",
+                self.user_bytes,
+                "a frame is in memory until it is whole",
+            ),
+            (
+                "ephemeral_bytes",
+                self.ephemeral_bytes,
+                "frame_bytes",
+                self.frame_bytes,
+                "a message comes in a frame",
+            ),
+            (
+                "presence_bytes",
+                self.presence_bytes,
+                "frame_bytes",
+                self.frame_bytes,
+                "a state comes in a frame",
+            ),
+            (
+                "ephemeral_bytes",
+                self.ephemeral_bytes,
+                "ephemeral_backlog_bytes",
+                self.ephemeral_backlog_bytes,
+                "the longest would always be dropped",
+            ),
+            (
+                "ephemeral_bytes",
+                self.ephemeral_bytes,
+                "user_ephemeral_bytes_per_second",
+                ephemerals_per_second,
+                "the longest would always be dropped",
+            ),
+            (
+                "presence_bytes",
+                self.presence_bytes,
+                "user_ephemeral_bytes_per_second",
+                ephemerals_per_second,
+                "the longest would always be dropped",
+            ),
+            (
+                "documents_per_user",
+                self.documents_per_user,
+                "documents_in_memory",
+                self.documents_in_memory,
+                "one user could keep everybody else out",
+            ),
+        ];
+        for (small, is, great, most, why) in pairs.into_iter().filter(|(_, is, _, most, _)| is > most) {
+            let words = format!(
+                "limits.{small} is {is} and limits.{great} is {most}: {why}; raise the second or lower the first"
+            );
+            mistakes.push(Mistake::Together(words));
+        }
+        if self.message_hashes < MAX_HEADS {
+            let is = self.message_hashes;
+            let words = format!(
+                "limits.message_hashes is {is}: a document may have {MAX_HEADS} heads, and its clients name all of them; \
+                 make it {MAX_HEADS} or more"
+            );
+            mistakes.push(Mistake::Together(words));
+        }
     }
 }

@@ -67,6 +67,7 @@ impl Config {
         let mut mistakes = Vec::new();
         layer::apply(&mut config, sources, &mut mistakes);
         config.server.check(&mut mistakes);
+        config.limits.check(&mut mistakes);
         config.tokens.check(&mut mistakes);
         if mistakes.is_empty() {
             Ok(config)

@@ -203,6 +203,48 @@ fn all_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn limits_that_contradict_each_other_are_told() {
+    for (limits, told_of) in [
+        (
+            "frame_bytes = 70_000\nuser_bytes = 65_536",
+            ["frame_bytes", "user_bytes"],
+        ),
+        (
+            "frame_bytes = 60_000\npresence_bytes = 1",
+            ["ephemeral_bytes", "frame_bytes"],
+        ),
+        (
+            "ephemeral_bytes = 0\npresence_bytes = 5_000\nframe_bytes = 4_000",
+            ["presence_bytes", "frame_bytes"],
+        ),
+        (
+            "ephemeral_backlog_bytes = 65_535",
+            ["ephemeral_bytes", "ephemeral_backlog_bytes"],
+        ),
+        (
+            "presence_bytes = 4_096\nuser_ephemeral_bytes_per_second = 65_535",
+            ["ephemeral_bytes", "user_ephemeral"],
+        ),
+        (
+            "ephemeral_bytes = 0\nuser_ephemeral_bytes_per_second = 4_095",
+            ["presence_bytes", "user_ephemeral"],
+        ),
+        (
+            "documents_per_user = 21\ndocuments_in_memory = 20",
+            ["documents_per_user", "documents_in_memory"],
+        ),
+        ("message_hashes = 999", ["message_hashes", "1000 heads"]),
+    ] {
+        let words = told(load_file(&format!("[limits]\n{limits}")));
+        assert_eq!(words.lines().count(), 1, "{words}");
+        assert!(told_of.iter().all(|name| words.contains(name)), "{words}");
+    }
+    for limits in ["frame_bytes = 65_536\nuser_bytes = 65_536", "message_hashes = 1_000"] {
+        load_file(&format!("[limits]\n{limits}")).unwrap();
+    }
+}
+
+#[test]
 fn a_broken_or_missing_file_is_told() {
     assert!(told(load_file("[limits]\nframe_bytes = = 3\n")).starts_with("fieldbook.toml, line 2: this is not TOML: "));
     let missing = Sources {

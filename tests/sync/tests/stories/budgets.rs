@@ -65,6 +65,7 @@ async fn sixty_sockets_of_one_user_take_no_more_memory_than_allowed() {
     const MARGIN_MB: u64 = 50;
     let settings = TestServer::setup()
         .set("limits.user_bytes", BUDGET)
+        .set("limits.frame_bytes", BUDGET)
         .set("limits.user_bytes_per_second", 1_000_000_000);
     let mut server = settings.start().await;
     let mut bystanders = Bystanders::of(&server).await;
@@ -256,6 +257,7 @@ async fn ask(socket: &mut RawSocket, document: &str) {
 async fn when_the_memory_is_full_one_waits_and_is_told() {
     let settings = TestServer::setup()
         .set("limits.documents_in_memory", 3)
+        .set("limits.documents_per_user", 3)
         .set("limits.document_wait_ms", 300);
     let server = settings.start().await;
     let mut ann = server.user("ann").raw_joined().await;
@@ -274,6 +276,7 @@ async fn when_the_memory_is_full_one_waits_and_is_told() {
 async fn when_the_memory_is_full_what_nobody_has_open_is_put_away() {
     let settings = TestServer::setup()
         .set("limits.documents_in_memory", 3)
+        .set("limits.documents_per_user", 3)
         .set("sync.unload_ms", 600_000);
     let server = settings.start().await;
     for _ in 0..2 {
@@ -309,7 +312,9 @@ async fn a_socket_has_so_many_documents_open() {
 #[tokio::test]
 async fn changes_that_wait_for_others_are_in_their_senders_budget() {
     const EACH: u64 = 200;
-    let settings = TestServer::setup().set("limits.user_bytes", 300_000);
+    let settings = TestServer::setup()
+        .set("limits.user_bytes", 300_000)
+        .set("limits.frame_bytes", 300_000);
     let mut server = settings.start().await;
     let mut bystanders = Bystanders::of(&server).await;
     let mallory = server.user("mallory");

@@ -216,7 +216,9 @@ async fn one_user_and_the_server_have_so_many_sockets() {
 #[tokio::test]
 async fn ephemerals_and_presence_of_one_user_share_a_byte_rate() {
     // E3
-    let settings = TestServer::setup().set("limits.user_ephemeral_bytes_per_second", 10_000);
+    let settings = TestServer::setup()
+        .set("limits.ephemeral_bytes", 10_000)
+        .set("limits.user_ephemeral_bytes_per_second", 10_000);
     let server = settings.start().await;
     let (mut ann, mut ben, document) = shared(&server).await;
     let mut tablet = server.user("ann").connect_fieldbook().await;
