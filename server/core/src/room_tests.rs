@@ -8,6 +8,8 @@ mod opening;
 mod people;
 #[path = "room_tests/reading.rs"]
 mod reading;
+#[path = "room_tests/receipts.rs"]
+mod receipts;
 #[path = "room_tests/storing.rs"]
 mod storing;
 #[path = "room_tests/upkeep.rs"]

@@ -26,11 +26,15 @@ export class FieldbookServer {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** The link that makes the first account; printed until there is one. */
-  get setupLink(): string {
-    const link = this.#output.match(/http:\/\/\S+\/join\/\w+/)?.[0];
-    if (link === undefined) throw new Error(`The server printed no setup link:\n${this.#output}`);
-    return link;
+  /** The link that makes the first account; printed until there is one, a moment after the server is ready. */
+  async setupLink(): Promise<string> {
+    const deadline = Date.now() + START_DEADLINE_MS;
+    for (;;) {
+      const link = this.#output.match(/http:\/\/\S+\/join\/\w+(?=\n)/)?.[0];
+      if (link !== undefined) return link;
+      if (Date.now() > deadline) throw new Error(`The server printed no setup link:\n${this.#output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** Starts the server again on the same data. */

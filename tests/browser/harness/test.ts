@@ -143,7 +143,7 @@ export class World {
     role: "editor" | "viewer" = "editor",
   ): Promise<Person> {
     const owner = this.#people[0];
-    const link = owner === undefined ? this.server.setupLink : await owner.invites(role);
+    const link = owner === undefined ? await this.server.setupLink() : await owner.invites(role);
     const person = await this.stranger(name, options);
     const secret = link.split("/").at(-1);
     await person.context.request.post(`${this.server.url}/api/invitations/${secret}/accept`, {

@@ -2,7 +2,7 @@ import { expect, PASSWORD, test } from "../harness/test.ts";
 
 test("the first account, an invitation, out and in again", async ({ world }) => {
   const ann = await world.stranger("Ann");
-  await ann.page.goto(world.server.setupLink);
+  await ann.page.goto(await world.server.setupLink());
   await ann.page.getByLabel("Workspace name").fill("Meridian Sales West");
   await ann.page.getByLabel("Your name").fill("Ann Okafor");
   await ann.page.getByLabel("Password").fill(PASSWORD);

@@ -42,13 +42,13 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
         strangers.push(request.url());
     });
 
-    await page.goto(world.server.setupLink);
+    await page.goto(await world.server.setupLink());
     await page.getByLabel("Workspace name").waitFor();
     await inspect(page, `${device}-setup`);
     await page.goto(world.server.url);
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await inspect(page, `${device}-sign-in`);
-    await page.goto(world.server.setupLink);
+    await page.goto(await world.server.setupLink());
     await page.getByLabel("Workspace name").fill("Meridian Sales West");
     await page.getByLabel("Your name").fill("Ann Okafor");
     await page.getByLabel("Password").fill("correct horse battery");
