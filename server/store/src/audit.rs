@@ -89,20 +89,10 @@ words! {
         Invited = "invited",
         /// An invitation became an account.
         InvitationUsed = "invitation_used",
-        /// An invitation was taken back.
-        InvitationWithdrawn = "invitation_withdrawn",
-        /// Somebody was given a role.
-        RoleGiven = "role_given",
-        /// Somebody has another role.
-        RoleChanged = "role_changed",
-        /// Somebody has no role any more.
-        RoleTaken = "role_taken",
         /// A token was made.
         TokenMade = "token_made",
         /// A document left the server as a file.
         DocumentExported = "document_exported",
-        /// A document is gone for good.
-        DocumentDeleted = "document_deleted",
     }
 }
 

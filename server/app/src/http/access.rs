@@ -49,11 +49,7 @@ pub(super) async fn set_visibility(
     let identity = identify(request.head(), &state).await?;
     let permit = permission::on_document(&identity, Action::ChangeVisibility, &id, &state).await?;
     let changed = state.store.set_visibility(&permit, body.visibility.into()).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, &state).await
 }
 
 /// Grants a role to a person of the document's workspace, in place of the one that they were granted.
@@ -161,11 +157,7 @@ async fn set(
     let permit = permission::on_document(&identity, Action::Share, id, state).await?;
     let grantee = grantee.ok_or_else(|| ApiError::NotFound("there is no such person or group".to_owned()))?;
     let changed = state.store.set_grant(&permit, grantee, role).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, state).await
 }
 
 fn person_named(id: &str) -> Option<Grantee> {

@@ -175,11 +175,7 @@ async fn change_state(
     let identity = identify(request.head(), state).await?;
     let permit = permission::on_document(&identity, action, id, state).await?;
     let changed = state.store.change_state(&permit, now_ms()).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, state).await
 }
 
 async fn entry_of(permit: &Permit, state: &startup::State) -> Result<DocumentEntry, ApiError> {

@@ -110,11 +110,7 @@ pub(super) async fn delete(
     let identity = identify(request.head(), &state).await?;
     let (permit, id) = manage(&identity, &path.0, &path.1, &state).await?;
     let changed = state.store.delete_group(&permit, id).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, &state).await
 }
 
 /// Puts a member of the workspace into a group.
@@ -170,11 +166,7 @@ async fn set_member(
         .parse()
         .map_err(|_| ApiError::NotFound("there is no such person".to_owned()))?;
     let changed = state.store.set_group_member(&permit, id, person, is_in).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, state).await
 }
 
 /// A group that is there, for somebody who may change it.

@@ -1,7 +1,9 @@
 //! May whoever asks do it? Asked once for each operation; the permit is what the operation works with.
 
+use actix_web::HttpResponse;
 use fieldbook_core::access::{Action, Denied, DocumentAccess, Permit, Resource, authorise};
 use fieldbook_core::id::{DocumentId, WorkspaceId};
+use fieldbook_store::{StoreError, Touched};
 
 use super::ApiError;
 use crate::auth::Identity;
@@ -90,4 +92,17 @@ fn no_workspace() -> ApiError {
 
 fn no_document() -> ApiError {
     ApiError::NotFound("there is no such document for you".to_owned())
+}
+
+/// Answers for a change of who may do what: open connections hear of it first.
+///
+/// # Errors
+/// 409 if it could not be done.
+pub(super) async fn answer_change(
+    changed: Result<Touched, StoreError>,
+    state: &State,
+) -> Result<HttpResponse, ApiError> {
+    let touched = changed.map_err(ApiError::of_change)?;
+    state.sockets.access_changed(touched).await;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -102,11 +102,7 @@ pub(super) async fn set_member(
     let (workspace, person, before) = find(&identity, &path, &state).await?;
     let permit = permission::in_workspace(&identity, Action::ChangeMember(before.max(role)), workspace)?;
     let changed = state.store.set_member(&permit, person, Some(role)).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, &state).await
 }
 
 /// Removes a member, and with them what they were granted there; or leaves, if it is whoever asks.
@@ -142,11 +138,7 @@ pub(super) async fn remove_member(
         )
     };
     let changed = state.store.set_member(&permit, person, None).await;
-    state
-        .sockets
-        .access_changed(changed.map_err(ApiError::of_change)?)
-        .await;
-    Ok(HttpResponse::NoContent().finish())
+    permission::answer_change(changed, &state).await
 }
 
 /// A member, and what they are, for somebody who may see that.
