@@ -22,7 +22,7 @@ use bytes::Bytes;
 use crate::access::{Action, Creation, DocumentAccess, Resource, Role, Subject, authorise};
 use crate::change::Change;
 use crate::history::{ArchiveMeta, History};
-use crate::id::{DocumentId, PeerId, SocketId};
+use crate::id::{DocumentId, PeerId, SocketId, UserId};
 use crate::limits::{Compaction, Limits, Timing};
 use crate::orphans::Orphans;
 use crate::presence::Roster;
@@ -111,6 +111,8 @@ pub struct Room {
     config: Arc<RoomConfig>,
     /// Who may do what; `None`: there is no such document.
     access: Option<DocumentAccess>,
+    /// People whose memberships have changed together with that: those read before say nothing any more.
+    memberships_since: HashMap<UserId, u64>,
     /// If it was made here.
     creation: Option<Creation>,
     history: History,
@@ -157,6 +159,7 @@ impl Room {
             id,
             config,
             access,
+            memberships_since: HashMap::new(),
             creation: None,
             history,
             orphans: Orphans::default(),
@@ -208,7 +211,7 @@ impl Room {
             Input::Ephemeral { socket, message } => self.relay_ephemeral(socket, message),
             Input::Presence { socket, data } => self.update_presence(now_ms, socket, data),
             Input::Subject { socket, subject } => self.becomes(now_ms, socket, subject),
-            Input::Access(access) => self.regulate(now_ms, access),
+            Input::Access { access, since } => self.regulate(now_ms, access, since),
             Input::Left { socket, clean } => self.leave(now_ms, socket, clean),
             Input::Stored { up_to } => self.stored(now_ms, up_to),
             Input::StoreFailed { conflict } => self.store_failed(now_ms, conflict),
@@ -302,6 +305,10 @@ impl Room {
     }
 
     fn role_under(&self, access: &DocumentAccess, subject: &Subject) -> Option<Role> {
+        let since = self.memberships_since.get(&subject.user).copied().unwrap_or(0);
+        if subject.as_of < since {
+            return None;
+        }
         let permit = authorise(subject, Action::Read, &Resource::Document(self.id, access));
         permit.ok()?.role()
     }

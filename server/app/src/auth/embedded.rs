@@ -37,6 +37,7 @@ pub(super) async fn account_of(claims: &ForeignClaims, store: &dyn Store) -> Res
         user: account.id,
         name: account.name.as_str().into(),
         memberships: memberships.of,
+        as_of: 0,
         home: memberships.home,
         bounds,
     };

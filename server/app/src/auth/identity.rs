@@ -220,11 +220,12 @@ impl Identity {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn renewed(&self, store: &dyn Store) -> Result<Arc<Subject>, StoreError> {
+    pub async fn renewed(&self, store: &dyn Store, as_of: u64) -> Result<Arc<Subject>, StoreError> {
         let memberships = store.memberships(self.user, self.vouched.clone()).await?;
         Ok(Arc::new(Subject {
             memberships: memberships.of,
             home: memberships.home,
+            as_of,
             ..Subject::clone(&self.subject)
         }))
     }
@@ -241,6 +242,7 @@ pub async fn subject_of(account: &Account, store: &dyn Store) -> Result<Subject,
         name: account.name.as_str().into(),
         memberships: memberships.of,
         home: memberships.home,
+        as_of: 0,
         bounds: Bounds::default(),
     })
 }

@@ -120,7 +120,7 @@ impl Inbox {
     /// Of what is parked, the last one, if it is about who is here and what they may do.
     fn newcomer(&mut self) -> Option<Box<Command>> {
         let is_heard = |letter: &mut Letter| match &*letter.command {
-            Command::Open { .. } | Command::AccessChanged => true,
+            Command::Open { .. } | Command::AccessChanged { .. } => true,
             Command::Input { input, .. } => matches!(input, Input::Subject { .. }),
             Command::Left { .. } | Command::Look => false,
         };

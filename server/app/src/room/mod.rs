@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fieldbook_core::access::Subject;
-use fieldbook_core::id::{DocumentId, PeerId, SocketId};
+use fieldbook_core::id::{DocumentId, PeerId, SocketId, UserId};
 use fieldbook_core::receipt::Receipt;
 use fieldbook_core::room::{Input, RoomConfig, WORK_AT_ONCE};
 use fieldbook_store::Store;
@@ -75,7 +75,10 @@ pub enum Command {
         clean: bool,
     },
     /// Who may do what with the document has changed in the store.
-    AccessChanged,
+    AccessChanged {
+        /// Whose memberships have changed with it; see [`Input::Access`].
+        since: Vec<(UserId, u64)>,
+    },
     /// Many documents are in memory, and nobody may be here: look whether this one can go.
     Look,
 }
@@ -207,11 +210,11 @@ impl Rooms {
     }
 
     /// Who may do what with a document has changed in the store: its room, if it is in memory, reads it again.
-    pub async fn access_changed(&self, id: DocumentId) {
+    pub async fn access_changed(&self, id: DocumentId, since: Vec<(UserId, u64)>) {
         let mailbox = self.lock().mailboxes.get(&id).cloned();
         if let Some(mailbox) = mailbox {
             // One that has just gone reads it when it comes again.
-            mailbox.send(Command::AccessChanged).await;
+            mailbox.send(Command::AccessChanged { since }).await;
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
-use fieldbook_core::id::{DocumentId, SocketId};
+use fieldbook_core::id::{DocumentId, SocketId, UserId};
 use fieldbook_core::room::{Closing, Input, Loaded, Room};
 use fieldbook_core::wire;
 use fieldbook_store::{StoreError, StoredDocument};
@@ -215,7 +215,7 @@ impl Task {
                     (input, turn)
                 }
                 Command::Left { socket, clean } => (Input::Left { socket, clean }, None),
-                Command::AccessChanged => return self.read_access(room).await,
+                Command::AccessChanged { since } => return self.read_access(room, since).await,
                 Command::Look => return (room, false),
                 Command::Open {
                     socket,
@@ -266,9 +266,9 @@ impl Task {
 
     /// The room waits for it: of two changes, the later one is to stay. If it cannot be read, nobody stays on the strength of
     /// what was true before; the document is loaded again.
-    async fn read_access(&mut self, room: Box<Room>) -> (Box<Room>, bool) {
+    async fn read_access(&mut self, room: Box<Room>, since: Vec<(UserId, u64)>) -> (Box<Room>, bool) {
         match self.rooms.0.store.document_access(self.id).await {
-            Ok(Some(access)) => (self.step(room, Input::Access(access), None).await, false),
+            Ok(Some(access)) => (self.step(room, Input::Access { access, since }, None).await, false),
             Ok(None) => (room, false),
             Err(error) => {
                 tracing::error!(document = %self.id, %error, "who may do what with a document cannot be read");

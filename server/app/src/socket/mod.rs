@@ -67,10 +67,10 @@ impl Sockets {
     /// Has sockets and rooms read again what a change in the store has touched. Whoever writes who may do what calls this
     /// after it.
     pub async fn access_changed(&self, touched: Touched) {
-        for user in touched.users {
-            self.users.memberships_changed(user);
-        }
-        let rooms = touched.documents.into_iter().map(|id| self.rooms.access_changed(id));
+        let number = |user| (user, self.users.memberships_changed(user));
+        let since: Vec<_> = touched.users.into_iter().map(number).collect();
+        let tell = |id| self.rooms.access_changed(id, since.clone());
+        let rooms = touched.documents.into_iter().map(tell);
         futures_util::future::join_all(rooms).await;
     }
 

@@ -93,7 +93,9 @@ async fn admit(request: &Request, state: &State) -> Result<Admitted, actix_web::
         identify(head, state).await?;
     }
     // And of changes to what its person may do.
-    identity.subject = identity.renewed(state.store.as_ref()).await.map_err(AuthError::from)?;
+    let as_of = *memberships.borrow();
+    let renewed = identity.renewed(state.store.as_ref(), as_of).await;
+    identity.subject = renewed.map_err(AuthError::from)?;
     Ok(Admitted {
         identity,
         place,

@@ -25,6 +25,8 @@ pub(super) struct Users {
 struct Register {
     sockets: usize,
     users: HashMap<UserId, User>,
+    /// Changes to memberships, anybody's: a user who was forgotten meanwhile goes on counting from there.
+    changes: u64,
 }
 
 struct User {
@@ -41,7 +43,7 @@ pub(super) struct Share {
     pub(super) turns: Turns,
     /// For what waits.
     pub(super) memory: Arc<Memory>,
-    /// Their memberships have changed so often.
+    /// The last change to their memberships; see [`Users::memberships_changed`].
     pub(super) memberships: watch::Sender<u64>,
     most_documents: usize,
     /// Those that are open, and on how many sockets.
@@ -79,9 +81,10 @@ impl Users {
             let words = "the server has as many connections as limits.sockets allows; try again later";
             return Err(ApiError::Unavailable(words.to_owned()));
         }
+        let changes = register.changes;
         let user = register.users.entry(id).or_insert_with(|| User {
             sockets: 0,
-            share: Arc::new(Share::new(&self.limits)),
+            share: Arc::new(Share::new(&self.limits, changes)),
         });
         if user.sockets >= self.limits.sockets_per_user {
             let words = "this user has as many connections as limits.sockets_per_user allows; close some";
@@ -97,11 +100,15 @@ impl Users {
         })
     }
 
-    /// Tells a user's sockets that what they may do has changed in the store.
-    pub(super) fn memberships_changed(&self, id: UserId) {
-        if let Some(user) = self.lock().users.get(&id) {
-            user.share.memberships.send_modify(|times| *times += 1);
+    /// Tells a user's sockets that what they may do has changed in the store. The number of this change: what was read
+    /// under a lower one may not know of it.
+    pub(super) fn memberships_changed(&self, id: UserId) -> u64 {
+        let mut register = self.lock();
+        register.changes += 1;
+        if let Some(user) = register.users.get(&id) {
+            user.share.memberships.send_replace(register.changes);
         }
+        register.changes
     }
 
     /// Forgets who has no socket and owes nothing: closing the last one does not make good what was sent too fast.
@@ -130,7 +137,7 @@ impl Drop for Place {
 }
 
 impl Share {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &Limits, changes: u64) -> Self {
         let now = Instant::now();
         Self {
             frames: Mutex::new(Rate::new(limits.user_frames_per_second, now)),
@@ -138,7 +145,7 @@ impl Share {
             ephemeral_bytes: Mutex::new(Rate::new(limits.user_ephemeral_bytes_per_second, now)),
             turns: Turns::new(limits.long_work_per_user),
             memory: Memory::new(limits.user_bytes),
-            memberships: watch::Sender::new(0),
+            memberships: watch::Sender::new(changes),
             most_documents: limits.documents_per_user,
             documents: Mutex::default(),
         }

@@ -264,7 +264,13 @@ async fn what_the_api_changes_is_told_to_open_sockets() {
 #[tokio::test]
 async fn whom_the_api_removes_is_out() {
     let mut scene = Scene::new().await;
+    let grant = format!("/api/documents/{}/access/people/{}", scene.document, scene.ben_id);
+    assert_eq!(scene.owner.put(&grant, json!({"role": "viewer"})).await.status, 204);
+    becomes(&mut scene.ben, "viewer").await;
     let ben = format!("/api/workspaces/{}/members/{}", scene.workspace, scene.ben_id);
     assert_eq!(scene.owner.delete(&ben).await.status, 204);
     scene.ben_is_out().await;
+    // Without the grant a member would be an editor, which ben was at no time.
+    let told_a_role = scene.ben.fb.iter().any(|frame| frame.text("kind") == "role");
+    assert!(!told_a_role, "{:?}", scene.ben.fb);
 }

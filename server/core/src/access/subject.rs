@@ -75,6 +75,8 @@ pub struct Subject {
     pub name: Arc<str>,
     /// Their workspaces.
     pub memberships: BTreeMap<WorkspaceId, Membership>,
+    /// When these were read, as whoever reads them counts; for who is not told of changes, 0.
+    pub as_of: u64,
     /// The one to which a document belongs that they bring without saying where.
     pub home: Option<WorkspaceId>,
     /// How far the credential goes that they came with.
@@ -89,6 +91,7 @@ impl Subject {
             user,
             name: name.into(),
             memberships: BTreeMap::from([(workspace, Membership::of(role))]),
+            as_of: 0,
             home: Some(workspace),
             bounds: Bounds::default(),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Effect, Room};
 use crate::access::{DocumentAccess, Role, Subject};
-use crate::id::SocketId;
+use crate::id::{SocketId, UserId};
 use crate::sync::{Phase, Session};
 use crate::wire;
 
@@ -18,11 +18,12 @@ impl Room {
     }
 
     /// Who may do what with the document has changed. What is being brought has not come to be with that.
-    pub(super) fn regulate(&mut self, now: u64, access: DocumentAccess) {
+    pub(super) fn regulate(&mut self, now: u64, access: DocumentAccess, since: Vec<(UserId, u64)>) {
         if self.access.is_none() {
             return;
         }
         self.access = Some(access);
+        self.memberships_since.extend(since);
         let sockets: Vec<_> = self.sessions.keys().copied().collect();
         for socket in sockets {
             self.look_again_at(now, socket);

@@ -18,7 +18,7 @@ pub(super) enum Concern {
 impl Concern {
     pub(super) fn of(input: &Input) -> Self {
         match input {
-            Input::Stored { .. } | Input::Access(_) => Self::Everybody,
+            Input::Stored { .. } | Input::Access { .. } => Self::Everybody,
             Input::Sync { socket, .. }
             | Input::Recalled { socket, .. }
             | Input::Expanded { socket, .. }

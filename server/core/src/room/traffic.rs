@@ -9,7 +9,7 @@ use super::work::WORK_AT_ONCE;
 use crate::access::{Creation, DocumentAccess, Subject};
 use crate::change::work_of;
 use crate::history::{ArchiveMeta, IndexError, Placed, RetainedFrom};
-use crate::id::{PeerId, SocketId};
+use crate::id::{PeerId, SocketId, UserId};
 use crate::message::SyncMessage;
 use crate::receipt::Receipt;
 use crate::wire::{Ephemeral, Frame};
@@ -61,7 +61,13 @@ pub enum Input {
         subject: Option<Arc<Subject>>,
     },
     /// Who may do what with the document from now on.
-    Access(DocumentAccess),
+    Access {
+        /// What it says.
+        access: DocumentAccess,
+        /// Whose memberships have changed with it, and the first [`Subject::as_of`] that knows. Until theirs comes they are
+        /// nobody: who has left would else be, for a moment, what members are without a grant.
+        since: Vec<(UserId, u64)>,
+    },
     /// The socket is gone.
     Left {
         /// Which.

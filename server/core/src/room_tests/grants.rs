@@ -356,7 +356,7 @@ fn what_changes_at_the_document_holds_for_all_who_have_it_open() {
     private.visibility = Visibility::Private;
     let user = subject("ann", Role::Owner, HOME).user;
     private.grants.insert(Grantee::User(user), Role::Commenter);
-    scene.step(Input::Access(private.clone()));
+    scene.step(anew(private.clone()));
     assert!(matches!(scene.hears(ben)[..], [Said::Unavailable]), "D6");
     let said = scene.hears(ann);
     let [Said::Fieldbook(kind, role), Said::Sync(message)] = &said[..] else {
@@ -368,10 +368,10 @@ fn what_changes_at_the_document_holds_for_all_who_have_it_open() {
     );
     private.state = State::Archived;
     private.grants.insert(Grantee::User(user), Role::Owner);
-    scene.step(Input::Access(private.clone()));
+    scene.step(anew(private.clone()));
     assert!(matches!(&scene.hears(ann)[..], [Said::Fieldbook(_, role)] if role.contains("viewer")));
     private.state = State::InUse;
-    scene.step(Input::Access(private));
+    scene.step(anew(private));
     let said = scene.hears(ann);
     assert!(matches!(&said[..], [Said::Fieldbook(..), Said::Sync(message)] if resets(message)));
 }
@@ -389,11 +389,46 @@ fn what_is_purged_is_nobodys() {
         state: State::Purged,
         ..access()
     };
-    scene.step(Input::Access(purged));
+    scene.step(anew(purged));
     for socket in [ann, ben] {
         assert!(matches!(scene.hears(socket)[..], [Said::Unavailable]));
     }
     let written = anns.write(1);
     scene.says(ann, anns.offers(&written));
     assert!(appended(&mut scene).is_empty(), "no client brings it back");
+}
+
+fn anew(access: DocumentAccess) -> Input {
+    let since = Vec::new();
+    Input::Access { access, since }
+}
+
+/// Their grant goes with the membership; the room reads the one before the other.
+#[test]
+fn who_leaves_is_not_for_a_moment_what_members_are() {
+    let mut two = two();
+    let [before, after] = [Some(Role::Viewer), None].map(|by_name| {
+        let mut access = access();
+        let ben = Grantee::User(subject("ben", Role::Owner, HOME).user);
+        access.grants.extend(by_name.map(|role| (ben, role)));
+        access
+    });
+    two.scene.step(anew(before));
+    let role_of = |two: &Two| two.scene.room.sessions[&two.ben].role;
+    assert_eq!(role_of(&two), Some(Role::Viewer));
+    let ben = subject("ben", Role::Owner, HOME);
+    let since = vec![(ben.user, 5)];
+    two.scene.step(Input::Access { access: after, since });
+    assert_eq!(role_of(&two), None);
+    let as_of = |as_of| {
+        Arc::new(Subject {
+            as_of,
+            ..Subject::clone(&ben)
+        })
+    };
+    for (number, role) in [(4, None), (5, Some(Role::Owner))] {
+        let (socket, subject) = (two.ben, Some(as_of(number)));
+        two.scene.step(Input::Subject { socket, subject });
+        assert_eq!(role_of(&two), role, "as of {number}");
+    }
 }

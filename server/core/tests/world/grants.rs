@@ -192,7 +192,10 @@ impl World {
             self.expect_role(id);
         }
         if self.room.is_some() {
-            self.feed(Input::Access(access));
+            self.feed(Input::Access {
+                access,
+                since: Vec::new(),
+            });
         }
     }
 

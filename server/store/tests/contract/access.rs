@@ -19,6 +19,7 @@ async fn subject(store: &impl Store, account: &Account) -> Subject {
         user: account.id,
         name: account.name.as_str().into(),
         memberships: of,
+        as_of: 0,
         home,
         bounds: Bounds::default(),
     }

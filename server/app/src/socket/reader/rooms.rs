@@ -156,8 +156,8 @@ impl Reader {
 
     /// What this person may do has changed: each of their rooms hears of it.
     pub(super) async fn renew(&mut self) -> Result<(), End> {
-        self.memberships.mark_unchanged();
-        match self.identity.renewed(self.state.store.as_ref()).await {
+        let as_of = *self.memberships.borrow_and_update();
+        match self.identity.renewed(self.state.store.as_ref(), as_of).await {
             Ok(subject) => self.identity.subject = subject,
             // What was true before is not to be gone by.
             Err(error) => {
