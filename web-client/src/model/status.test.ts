@@ -7,6 +7,7 @@ const calm: StatusFacts = {
   waitingForMs: 0,
   storeOk: true,
   role: "editor",
+  ended: false,
   refused: false,
   deviceOk: true,
 };
@@ -52,6 +53,12 @@ describe("the status line", () => {
     expect(text({ role: "viewer", connection: "offline" })).toBe("Read only · Offline");
     expect(text({ refused: true })).toBe("The server refused a change");
     expect(text({ deviceOk: false })).toContain("can’t keep your changes");
+  });
+
+  test("never says Saved once the access has ended", () => {
+    expect(text({ ended: true })).toBe("Your access has ended");
+    expect(text({ ended: true, waiting: 2 })).toBe("Your access has ended · 2 changes wait on this device");
+    expect(text({ ended: true, role: "viewer", connection: "offline" })).toBe("Your access has ended");
   });
 
   test("is not chatty for a screen reader", () => {

@@ -17,6 +17,8 @@ export interface StatusFacts {
   /** False while the server says that its store fails. */
   storeOk: boolean;
   role: Role;
+  /** The server has this document for us no more. */
+  ended: boolean;
   refused: boolean;
   /** False if the browser would not keep the last changes (disk full, storage switched off). */
   deviceOk: boolean;
@@ -39,6 +41,7 @@ export function deriveStatus(facts: StatusFacts): Status {
   if (!facts.deviceOk) {
     return alert("This device can’t keep your changes. Free some space, or copy your words.");
   }
+  if (facts.ended) return alert(join("Your access has ended", waiting > 0 ? waitingText(waiting) : null));
   if (facts.refused) return alert("The server refused a change");
   if (!mayWrite(facts.role)) return readOnly(connection);
   if (!facts.storeOk && connection === "online") {

@@ -10,10 +10,11 @@ export interface PersonFrame {
   data?: Uint8Array;
 }
 
-/** What the server says beside the stock protocol. */
+/** What the server says beside the stock protocol; `ended` is the stock `doc-unavailable`, which Repo takes no notice of once it has a document. */
 export type ServerFrame =
   | { kind: "pong"; id: number }
   | { kind: "role"; documentId: string; role: Role }
+  | { kind: "ended"; documentId: string }
   | { kind: "refused"; documentId: string; rule: string; text: string }
   | { kind: "store"; documentId: string; ok: boolean }
   | { kind: "roster"; documentId: string; people: PersonFrame[] }

@@ -8,6 +8,8 @@ import { PresenceRoom } from "./presence";
 /** What the server says about a document as such, beside its contents. */
 export interface ServerWord {
   role: Role | null;
+  /** It has no such document for us any more: our access has ended, or the document is gone. */
+  ended: boolean;
   storeOk: boolean;
   /** Why the server refused a change of ours; it takes none from this device until it is discarded here. */
   refused: string | null;
@@ -20,7 +22,7 @@ export class OpenDocument {
   readonly id: DocumentId;
   readonly handle: DocHandle<unknown>;
   readonly availability: Observable<Availability>;
-  readonly word = new Observable<ServerWord>({ role: null, storeOk: true, refused: null });
+  readonly word = new Observable<ServerWord>({ role: null, ended: false, storeOk: true, refused: null });
   readonly presence: PresenceRoom;
 
   constructor(repo: Repo, ledger: Ledger, id: DocumentId, sendPresence: (data: Uint8Array) => boolean) {
@@ -41,7 +43,11 @@ export class OpenDocument {
   receive(frame: Exclude<ServerFrame, { kind: "pong" }>): void {
     switch (frame.kind) {
       case "role":
-        this.word.set({ ...this.word.get(), role: frame.role });
+        this.word.set({ ...this.word.get(), role: frame.role, ended: false });
+        break;
+      case "ended":
+        this.word.set({ ...this.word.get(), ended: true });
+        this.presence.disconnected();
         break;
       case "store":
         this.word.set({ ...this.word.get(), storeOk: frame.ok });

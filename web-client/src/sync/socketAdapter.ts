@@ -179,7 +179,10 @@ export class SocketAdapter extends NetworkAdapter {
         console.warn("The server refused this connection:", frame.message);
         break;
       default:
-        if (this.#server !== null) this.emit("message", frame as unknown as Message);
+        if (this.#server === null) return;
+        if (frame.type === "doc-unavailable" && typeof frame.documentId === "string")
+          this.#options.onFrame({ kind: "ended", documentId: frame.documentId });
+        this.emit("message", frame as unknown as Message);
     }
   }
 

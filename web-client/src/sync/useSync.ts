@@ -40,7 +40,7 @@ const NO_WAITING = new Observable<ReadonlyMap<string, Waiting>>(new Map());
 const NOT_STARTED = new Observable<"connecting">("connecting");
 const FINE = new Observable(true);
 const NOTHING_FETCHED = new Observable(0);
-const NO_WORD = new Observable({ role: null, storeOk: true, refused: null });
+const NO_WORD = new Observable({ role: null, ended: false, storeOk: true, refused: null });
 
 /** Which documents have changes that the server has not acknowledged. */
 export function useWaiting(): ReadonlyMap<string, Waiting> {
@@ -67,6 +67,7 @@ export function useStatus(sessionRole: Role, open?: OpenDocument): Status {
     waitingForMs: waiting.since === null ? 0 : now - waiting.since,
     storeOk: word.storeOk,
     role: open === undefined ? "editor" : (word.role ?? sessionRole),
+    ended: word.ended,
     refused: word.refused !== null,
     deviceOk,
   });

@@ -33,7 +33,7 @@ interface DocumentPageProps {
 /** A document with its title, its body and its tools. */
 export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: DocumentPageProps) {
   const word = useObservable(open.word);
-  const editable = mayWrite(word.role ?? session.role) && word.refused === null;
+  const editable = mayWrite(word.role ?? session.role) && word.refused === null && !word.ended;
   const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
   const kind = useDocumentValue(open, (document) => kindOf(document as FieldbookDocument));
   const [editor, setEditor] = useState<BodyEditor | null>(null);
