@@ -91,7 +91,7 @@ async fn the_descriptor_of_a_reader_that_never_reads_is_gone() {
     let document = ann.create().await;
     ann.saved(&document).await;
     let (_ben, address) = reader_who_never_reads(&server, &server.user("ben"), &document).await;
-    let inode = inode_towards(server.pid(), address).expect("the server has the connection");
+    let inode = inode_towards(&server, address).expect("the server has the connection");
     assert!(holds(server.pid(), inode));
     for _ in 0..100 {
         note(&mut ann, &document, 200_000).await;
@@ -195,13 +195,15 @@ fn resident_bytes(pid: u32) -> u64 {
     kilobytes.parse::<u64>().expect("a number") << 10
 }
 
-/// The inode of the server's end of a connection, by the address of the other end.
-fn inode_towards(pid: u32, other: SocketAddr) -> Option<u64> {
-    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).expect("Linux tells connections");
-    let port = format!(":{:04X}", other.port());
+/// The inode of the server's end of a connection. Both ports name it: the table is that of the whole machine, and
+/// connections to other servers may have the same port at their other end.
+fn inode_towards(server: &TestServer, other: SocketAddr) -> Option<u64> {
+    let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", server.pid())).expect("Linux tells connections");
+    let [local, remote] = [server.address(), other].map(|address| format!(":{:04X}", address.port()));
     table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(2)?.ends_with(&port).then(|| fields.get(9)?.parse().ok())?
+        let ours = fields.get(1)?.ends_with(&local) && fields.get(2)?.ends_with(&remote);
+        ours.then(|| fields.get(9)?.parse().ok())?
     })
 }
 
