@@ -85,6 +85,10 @@ words! {
         SessionEnded = "session_ended",
         /// A person gave themselves another password.
         PasswordChanged = "password_changed",
+        /// A link was made with which a person gives themselves another password.
+        PasswordResetMade = "password_reset_made",
+        /// A person gave themselves another password by such a link, which ended all their sessions.
+        PasswordReset = "password_reset",
         /// An invitation was made.
         Invited = "invited",
         /// An invitation became an account.

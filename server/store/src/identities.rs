@@ -51,6 +51,17 @@ pub enum SecretState {
     },
 }
 
+/// A link with which somebody gives themselves another password. Only the SHA-256 of its secret is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordReset {
+    /// SHA-256 of the link's secret.
+    pub secret_hash: [u8; 32],
+    /// Whose password.
+    pub user: UserId,
+    /// Milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
 /// Accounts of people who sign in elsewhere, and the sessions of people who sign in here. What takes an event writes it down
 /// if it was done, in the same transaction.
 #[async_trait]
@@ -83,6 +94,25 @@ pub trait Identities: Send + Sync + 'static {
     /// Gives an account another password, in the form of [`Account::password_hash`]. [`StoreError::Conflict`] if there is no
     /// such account.
     async fn set_password(&self, user: UserId, password_hash: &str, event: AuditEvent) -> Result<(), StoreError>;
+    /// Keeps a link in place of any that was made for the same person before; expired ones are dropped on the way.
+    /// [`StoreError::Conflict`]: there is no such account, or another application vouches for it, so that it has no password.
+    async fn create_password_reset(
+        &self,
+        reset: PasswordReset,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<(), StoreError>;
+    /// Whose password a link is for, while it is good.
+    async fn password_reset(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError>;
+    /// Uses a link up: its person has this password from now on, in the form of [`Account::password_hash`], and is signed in
+    /// nowhere. The sessions that this ended; `None`: it was no longer good.
+    async fn use_password_reset(
+        &self,
+        secret_hash: [u8; 32],
+        password_hash: &str,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<Option<Vec<SessionId>>, StoreError>;
     /// Ends one session of this user. `false`: they have none of this name.
     async fn end_session(&self, user: UserId, id: SessionId, event: AuditEvent) -> Result<bool, StoreError>;
 }

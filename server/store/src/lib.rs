@@ -17,7 +17,7 @@ pub use directory::{Account, Directory, DocumentEntry, Invitation, Place, SignIn
 pub use document::{Archive, DocumentStore, NewDocument, StoredDocument};
 pub use fieldbook_core::access::{Role, State, Visibility, WorkspaceRole};
 pub use fieldbook_core::history::{ArchiveMeta, Placed, RetainedFrom};
-pub use identities::{Device, ExternalId, Identities, SecretState, SessionId};
+pub use identities::{Device, ExternalId, Identities, PasswordReset, SecretState, SessionId};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]

@@ -105,3 +105,54 @@ test("another person on the same device sees and sends nothing of the first one'
   await expect(ann.body).not.toContainText("Ann’s alone.");
   expect(ann.page.url()).toContain(id);
 });
+
+test("whoever forgot their password gets a link, and is in again with another", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const ben = await world.person("Ben");
+  for (const { page } of [ann, ben]) await page.goto(world.server.url);
+  await expect(ben.page.getByRole("heading", { name: "Documents" })).toBeVisible();
+
+  await ann.page.getByRole("button", { name: "Account of Ann" }).click();
+  await ann.page.getByRole("menuitem", { name: "People" }).click();
+  const people = ann.page.getByRole("dialog", { name: /^People in / });
+  await expect(people.getByText("Ann (you)")).toBeVisible();
+  await people.getByRole("button", { name: "A new password for Ben" }).click();
+  await ann.page.getByRole("button", { name: "Make a link" }).click();
+  const link = await ann.page.getByLabel("Link for a new password").inputValue();
+
+  const phone = await world.stranger("Ben's phone");
+  await phone.page.goto(link);
+  await expect(phone.page.getByText("For Ben. It signs you out everywhere else.")).toBeVisible();
+  await phone.page.getByLabel("New password").fill("passwordpassword");
+  await phone.page.getByRole("button", { name: "Save and sign in" }).click();
+  await expect(phone.page.getByRole("alert")).toBeVisible();
+  await phone.page.getByLabel("New password").fill("quite another battery");
+  await phone.page.getByRole("button", { name: "Save and sign in" }).click();
+  await expect(phone.page.getByRole("button", { name: "Account of Ben" })).toBeVisible();
+  await expect(ben.page.getByRole("heading", { name: "Sign in again" })).toBeVisible();
+
+  const again = await world.stranger("Ben's tablet");
+  await again.page.goto(link);
+  await expect(again.page.getByRole("heading", { name: "This link doesn’t work any more" })).toBeVisible();
+});
+
+test("an owner looks after the people of the workspace", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const ben = await world.person("Ben");
+  for (const { page } of [ann, ben]) await page.goto(world.server.url);
+  await ann.page.getByRole("button", { name: "Account of Ann" }).click();
+  await ann.page.getByRole("menuitem", { name: "People" }).click();
+  await ann.page.getByLabel("What Ben is").selectOption("Admin");
+  await ben.page.reload();
+  await ben.page.getByRole("button", { name: "Account of Ben" }).click();
+  await ben.page.getByRole("menuitem", { name: "People" }).click();
+  const seenByBen = ben.page.getByRole("dialog", { name: /^People in / });
+  await expect(seenByBen.getByText("Owner")).toBeVisible();
+  await expect(seenByBen.getByRole("button", { name: "Remove Ann" })).toBeHidden();
+
+  await ann.page.getByRole("button", { name: "Remove Ben" }).click();
+  const question = ann.page.getByRole("dialog", { name: "Remove Ben?" });
+  await question.getByRole("button", { name: "Remove" }).click();
+  await expect(ann.page.getByText("Ann (you)")).toBeVisible();
+  await expect(ann.page.getByLabel("What Ben is")).toBeHidden();
+});

@@ -5,9 +5,13 @@ import type {
   DocumentKind,
   Invitation,
   InvitationLink,
+  Member,
   NewAccount,
+  PasswordReset,
+  PasswordResetLink,
   Role,
   Session,
+  WorkspaceRole,
 } from "./types";
 
 /** The server answered, and said no. `message` is fit to be shown. */
@@ -34,7 +38,7 @@ export function whenUnauthorized(react: () => void): void {
   onUnauthorized = react;
 }
 
-const { GET, POST, DELETE } = createClient<paths>({
+const { GET, POST, PUT, DELETE } = createClient<paths>({
   baseUrl: location.origin,
   credentials: "same-origin",
   cache: "no-store",
@@ -51,7 +55,23 @@ export const api = {
     answer(GET("/api/invitations/{secret}", { params: { path: { secret } } })),
   acceptInvitation: (secret: string, body: NewAccount): Promise<Session> =>
     answer(POST("/api/invitations/{secret}/accept", { params: { path: { secret } }, body })),
+  passwordReset: (secret: string): Promise<PasswordReset> =>
+    answer(GET("/api/password-resets/{secret}", { params: { path: { secret } } })),
+  resetPassword: (secret: string, password: string): Promise<Session> =>
+    answer(POST("/api/password-resets/{secret}", { params: { path: { secret } }, body: { password } })),
   invite: (role: Role): Promise<InvitationLink> => answer(POST("/api/invitations", { body: { role } })),
+  members: async (id: string): Promise<Member[]> =>
+    (await answer(GET("/api/workspaces/{id}/members", { params: { path: { id } } }))).members,
+  setMember: (id: string, person: string, role: WorkspaceRole): Promise<void> =>
+    answer(
+      PUT("/api/workspaces/{id}/members/{person}", { params: { path: { id, person } }, body: { role } }),
+    ),
+  removeMember: (id: string, person: string): Promise<void> =>
+    answer(DELETE("/api/workspaces/{id}/members/{person}", { params: { path: { id, person } } })),
+  makePasswordReset: (id: string, person: string): Promise<PasswordResetLink> =>
+    answer(
+      POST("/api/workspaces/{id}/members/{person}/password-reset", { params: { path: { id, person } } }),
+    ),
   documents: async (archived: boolean): Promise<DocumentEntry[]> =>
     (await answer(GET("/api/documents", { params: { query: { archived } } }))).documents,
   createDocument: (kind: DocumentKind, title: string): Promise<DocumentEntry> =>

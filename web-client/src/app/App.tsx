@@ -5,6 +5,7 @@ import { findSession, useSessionState } from "~/api/sessionStore";
 import type { Session } from "~/api/types";
 import { Door } from "~/features/door/Door";
 import { Join } from "~/features/door/Join";
+import { Reset } from "~/features/door/Reset";
 import { SignIn } from "~/features/door/SignIn";
 import { Button } from "~/ui/Button";
 import { ToastProvider } from "~/ui/Toast";
@@ -28,6 +29,7 @@ export function App() {
         <Crash>
           <Switch>
             <Route path="/join/:secret">{({ secret }) => <Join secret={secret} />}</Route>
+            <Route path="/reset/:secret">{({ secret }) => <Reset secret={secret} />}</Route>
             <Route>
               <Inside />
             </Route>

@@ -2,6 +2,7 @@
 
 mod audit;
 mod document;
+mod reset_password;
 mod serve;
 mod token;
 
@@ -48,6 +49,8 @@ enum Command {
     Export(Export),
     /// Prints the audit log: what was done, by whom, from where, the last first. Works while the server runs.
     Audit(Audit),
+    /// Prints a link with which somebody who forgot their password gives themselves another. Works while the server runs.
+    ResetPassword(ResetPassword),
     /// Reads one document for the server, from standard input.
     #[command(hide = true)]
     Worker,
@@ -99,6 +102,15 @@ struct Token {
     /// How long it is good: a number and s, m, h or d
     #[arg(long, value_name = "TIME", default_value = "8h", value_parser = token::parse_seconds)]
     ttl: u64,
+}
+
+#[derive(Debug, clap::Args)]
+struct ResetPassword {
+    #[command(flatten)]
+    place: Place,
+    /// Whose password
+    #[arg(long, value_name = "NAME")]
+    user: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -203,6 +215,7 @@ fn perform(command: Command) -> Result<(), Failure> {
             Command::Verify(place) => document::verify(&place.config_alone()?).await,
             Command::Export(export) => document::export(&export.place.config_alone()?, &export).await,
             Command::Audit(audit) => audit::audit(&audit.place.config_alone()?, &audit).await,
+            Command::ResetPassword(reset) => reset_password::reset_password(&reset.place.config_alone()?, &reset).await,
             Command::Worker => Ok(()),
         }
     })

@@ -22,5 +22,7 @@ topic! {
         password_score: u64 = 3, Whole(0, 4);
         /// How many days an invitation link is good.
         invitation_days: u32 = 7, Whole(1, 365);
+        /// How many hours a link is good with which somebody gives themselves another password.
+        reset_hours: u32 = 24, Whole(1, 720);
     }
 }

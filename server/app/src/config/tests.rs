@@ -143,7 +143,7 @@ fn a_name_that_is_not_known_gets_a_suggestion() {
         told(load_file("[auth]\nsso = true")),
         "auth.sso in fieldbook.toml, line 2: there is no such setting; known in [auth]: session_days, rotation_s, \
          rotation_grace_s, sessions_per_user, password_shortest, \
-         password_longest, password_score, invitation_days"
+         password_longest, password_score, invitation_days, reset_hours"
     );
     assert!(told(load_file("[limit]\na = 1")).ends_with("did you mean the section [limits]?"));
     assert!(told(load_file("port = 80")).contains("settings stand in a section: [server], "));

@@ -13,6 +13,7 @@ mod invitations;
 mod model;
 mod openapi;
 mod password;
+mod password_resets;
 mod permission;
 mod rate;
 mod readers;
@@ -97,6 +98,13 @@ fn people_addresses() -> Vec<Address> {
             "/invitations/{secret}/accept",
             vec![post(web::post().to(invitations::accept))],
         ),
+        address(
+            "/password-resets/{secret}",
+            vec![
+                get(readable().to(password_resets::show)),
+                post(web::post().to(password_resets::reset)),
+            ],
+        ),
         address("/openapi.json", vec![get(readable().to(openapi::show))]),
     ]
 }
@@ -169,6 +177,10 @@ fn workspace_addresses() -> Vec<Address> {
                 put(web::put().to(workspaces::set_member)),
                 delete(web::delete().to(workspaces::remove_member)),
             ],
+        ),
+        address(
+            "/workspaces/{id}/members/{person}/password-reset",
+            vec![post(web::post().to(password_resets::create))],
         ),
         address(
             "/workspaces/{id}/groups",

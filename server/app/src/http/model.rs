@@ -149,6 +149,28 @@ pub(super) struct InvitationLink {
     pub expires_at: i64,
 }
 
+/// A link with which its person gives themselves another password.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PasswordResetLink {
+    pub url: String,
+    pub expires_at: i64,
+}
+
+/// Whose password a link is for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PasswordReset {
+    /// What they sign in with.
+    pub name: String,
+}
+
+/// The password that they are to have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResetPassword {
+    pub password: String,
+}
+
 /// What a document is.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

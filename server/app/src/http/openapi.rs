@@ -6,7 +6,10 @@ use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder, SecurityRequ
 use utoipa::{Modify, OpenApi};
 
 use super::error::{PROBLEM_JSON, Problem};
-use super::{access, audit, devices, documents, groups, health, invitations, model, password, session, workspaces};
+use super::{
+    access, audit, devices, documents, groups, health, invitations, model, password, password_resets, session,
+    workspaces,
+};
 use crate::auth::COOKIE;
 
 #[derive(OpenApi)]
@@ -18,7 +21,7 @@ use crate::auth::COOKIE;
     ),
     paths(
         session::show, session::create, session::end,
-        password::change,
+        password::change, password_resets::create, password_resets::show, password_resets::reset,
         devices::list, devices::end, devices::end_all,
         invitations::create, invitations::show, invitations::accept,
         audit::show,
@@ -58,6 +61,8 @@ const OPEN: &[&str] = &[
     "signOut",
     "showInvitation",
     "acceptInvitation",
+    "showPasswordReset",
+    "resetPassword",
     "describe",
     "alive",
     "ready",

@@ -99,7 +99,7 @@ pub(super) async fn set_member(
 ) -> Result<HttpResponse, ApiError> {
     let role = body.into_inner().0.role.into();
     let identity = identify(request.head(), &state).await?;
-    let (workspace, person, before) = find(&identity, &path, &state).await?;
+    let (workspace, person, before) = find_member(&identity, &path, &state).await?;
     let permit = permission::in_workspace(&identity, Action::ChangeMember(before.max(role)), workspace)?;
     let changed = state.store.set_member(&permit, person, Some(role)).await;
     permission::answer_change(changed, &state).await
@@ -131,7 +131,7 @@ pub(super) async fn remove_member(
             identity.user,
         )
     } else {
-        let (workspace, person, before) = find(&identity, &path, &state).await?;
+        let (workspace, person, before) = find_member(&identity, &path, &state).await?;
         (
             permission::in_workspace(&identity, Action::ChangeMember(before), workspace)?,
             person,
@@ -142,7 +142,7 @@ pub(super) async fn remove_member(
 }
 
 /// A member, and what they are, for somebody who may see that.
-async fn find(
+pub(super) async fn find_member(
     identity: &Identity,
     (workspace, person): &(String, String),
     state: &State,

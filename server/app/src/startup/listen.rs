@@ -77,7 +77,7 @@ pub(super) fn listen(state: &web::Data<State>) -> Result<(SocketAddr, actix_web:
 }
 
 /// What to open in a browser.
-pub(super) fn url(config: &Config, address: SocketAddr) -> String {
+pub(crate) fn url(config: &Config, address: SocketAddr) -> String {
     if let Some(public) = &config.server.public_url {
         return public.to_string();
     }

@@ -27,6 +27,7 @@ use crate::room::Rooms;
 use crate::socket::{self, Sockets};
 
 pub use data::{DataFolder, has_data, open_store};
+pub(crate) use listen::url;
 pub(crate) use setup::first_workspace;
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);

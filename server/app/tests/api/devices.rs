@@ -12,7 +12,7 @@ use crate::people::{PASSWORD, Person, TestServer, send};
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Signs somebody in on one more device.
-async fn sign_in(server: &TestServer, name: &str, browser: &str) -> Person {
+pub(crate) async fn sign_in(server: &TestServer, name: &str, browser: &str) -> Person {
     let mut person = server.stranger();
     let request = person
         .request(reqwest::Method::POST, "/api/session")
@@ -38,7 +38,7 @@ async fn own_path(person: &Person) -> String {
 }
 
 /// A socket of a signed-in browser, upgraded.
-async fn socket(server: &TestServer, person: &Person) -> TcpStream {
+pub(crate) async fn socket(server: &TestServer, person: &Person) -> TcpStream {
     let mut stream = TcpStream::connect(server.server.addr()).await.unwrap();
     let cookie = person.cookie.as_ref().unwrap();
     let (host, origin) = (server.server.addr(), server.base());
@@ -69,12 +69,12 @@ async fn close_code(stream: &mut TcpStream) -> u16 {
     }
 }
 
-async fn assert_ended(stream: &mut TcpStream) {
+pub(crate) async fn assert_ended(stream: &mut TcpStream) {
     let code = tokio::time::timeout(AT_ONCE, close_code(stream)).await;
     assert_eq!(code.expect("the socket ends with its session"), 4401);
 }
 
-async fn assert_open(stream: &mut TcpStream) {
+pub(crate) async fn assert_open(stream: &mut TcpStream) {
     let code = tokio::time::timeout(AT_ONCE, close_code(stream)).await;
     assert!(code.is_err(), "closed with {code:?}");
 }

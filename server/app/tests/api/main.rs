@@ -14,6 +14,7 @@ mod foreign_tokens;
 mod invitations;
 mod log;
 mod openapi;
+mod password_resets;
 mod people;
 mod permissions;
 mod problems;

@@ -32,6 +32,7 @@ const TABLE: &str = "
     listMembers         yyyn nn -x
     setMember           yynn nn -x
     removeMember        yynn nn -x
+    makePasswordReset   yynn nn -x
     listGroups          yyyn nn -x
     createGroup         yynn nn -x
     renameGroup         yynn nn -x
@@ -48,11 +49,13 @@ const TABLE: &str = "
 ";
 
 /// What asks for nobody.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 9] = [
     "signIn",
     "signOut",
     "showInvitation",
     "acceptInvitation",
+    "showPasswordReset",
+    "resetPassword",
     "describe",
     "alive",
     "ready",

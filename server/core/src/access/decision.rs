@@ -42,6 +42,9 @@ pub enum Action {
     Invite(WorkspaceRole),
     /// A workspace: change or remove somebody. It is asked for what they were, and for what they are to be.
     ChangeMember(WorkspaceRole),
+    /// A workspace: make a link with which somebody who is this gives themselves another password. Asked for each workspace in
+    /// which they are: who has the link has the account.
+    ResetPassword(WorkspaceRole),
     /// A workspace: make, change and delete groups.
     ManageGroups,
     /// A workspace: its name, and what it makes of documents.
@@ -185,7 +188,7 @@ fn is_allowed_in(subject: &Subject, action: Action, workspace: WorkspaceId) -> R
         Action::Leave => is_whole,
         Action::SeeMembers => role >= WorkspaceRole::Member && for_any_document,
         Action::CreateDocument => role >= WorkspaceRole::Member && for_any_document && most.may_write(),
-        Action::Invite(other) | Action::ChangeMember(other) => {
+        Action::Invite(other) | Action::ChangeMember(other) | Action::ResetPassword(other) => {
             is_whole && role >= WorkspaceRole::Admin && role >= other
         }
         Action::ManageGroups | Action::ChangeSettings => is_whole && role >= WorkspaceRole::Admin,

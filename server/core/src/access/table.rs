@@ -52,7 +52,7 @@ const BY_ROLE: &str = "
 ";
 
 /// What is asked of a workspace, and of the server (the last), in the order of the columns.
-const OF_WORKSPACES: [Action; 12] = [
+const OF_WORKSPACES: [Action; 14] = [
     Action::SeeWorkspace,
     Action::Leave,
     Action::SeeMembers,
@@ -61,6 +61,8 @@ const OF_WORKSPACES: [Action; 12] = [
     Action::Invite(WorkspaceRole::Owner),
     Action::ChangeMember(WorkspaceRole::Admin),
     Action::ChangeMember(WorkspaceRole::Owner),
+    Action::ResetPassword(WorkspaceRole::Admin),
+    Action::ResetPassword(WorkspaceRole::Owner),
     Action::ManageGroups,
     Action::ChangeSettings,
     Action::ReadAuditLog,
@@ -70,17 +72,17 @@ const OF_WORKSPACES: [Action; 12] = [
 /// By the kind of caller: what they are, and what the credential is bounded to.
 ///
 /// `SeeWorkspace`, Leave, `SeeMembers`; `CreateDocument`; Invite a guest, an owner; `ChangeMember` an admin, an owner;
-/// `ManageGroups`, `ChangeSettings`; `ReadAuditLog`, `CreateWorkspace`
+/// `ResetPassword` of an admin, an owner; `ManageGroups`, `ChangeSettings`; `ReadAuditLog`, `CreateWorkspace`
 const IN_WORKSPACES: &str = "
-    guest   owner      yyn n nn nn nn nn
-    member  owner      yyy y nn nn nn nn
-    admin   owner      yyy y yn yn yy nn
-    owner   owner      yyy y yy yy yy yy
-    owner   editor     yny y nn nn nn nn
-    owner   commenter  yny n nn nn nn nn
-    owner   viewer     yny n nn nn nn nn
-    member  viewer     yny n nn nn nn nn
-    guest   editor     ynn n nn nn nn nn
+    guest   owner      yyn n nn nn nn nn nn
+    member  owner      yyy y nn nn nn nn nn
+    admin   owner      yyy y yn yn yn yy nn
+    owner   owner      yyy y yy yy yy yy yy
+    owner   editor     yny y nn nn nn nn nn
+    owner   commenter  yny n nn nn nn nn nn
+    owner   viewer     yny n nn nn nn nn nn
+    member  viewer     yny n nn nn nn nn nn
+    guest   editor     ynn n nn nn nn nn nn
 ";
 
 fn subject(role: WorkspaceRole) -> Subject {

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use fieldbook_core::id::UserId;
 use rusqlite::{Connection, Row, params};
+use tokio::sync::oneshot;
 
 use super::accounts::{insert_account, parse_account, select_account};
 use super::error::damaged;
 use super::{SqliteStore, query};
-use crate::{Account, AuditEvent, Device, ExternalId, Identities, SecretState, SessionId, StoreError};
+use crate::{Account, AuditEvent, Device, ExternalId, Identities, PasswordReset, SecretState, SessionId, StoreError};
 
 #[async_trait]
 impl Identities for SqliteStore {
@@ -102,6 +103,65 @@ impl Identities for SqliteStore {
         }
     }
 
+    async fn create_password_reset(
+        &self,
+        reset: PasswordReset,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let write = self.write_audited(event, move |connection| {
+            let sql = "delete from password_resets where expires_at_ms <= ?";
+            query::execute(connection, sql, [now_ms])?;
+            let sql = "insert into password_resets (account, secret_hash, expires_at_ms)
+                 select key, ?, ? from accounts
+                 where id = ? and not exists (select 1 from external_accounts where account = key)
+                 on conflict (account) do update
+                     set secret_hash = excluded.secret_hash, expires_at_ms = excluded.expires_at_ms";
+            query::execute(
+                connection,
+                sql,
+                params![reset.secret_hash, reset.expires_at_ms, reset.user.0],
+            )
+        });
+        if write.await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict(
+                "there is no such account, or another application vouches for it: it has no password here".into(),
+            ))
+        }
+    }
+
+    async fn password_reset(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Account>, StoreError> {
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_account!(
+                "join password_resets on password_resets.account = accounts.key where secret_hash = ? and expires_at_ms > ?"
+            );
+            query::first(snapshot, sql, params![secret_hash, now_ms], parse_account)
+        });
+        read.await
+    }
+
+    async fn use_password_reset(
+        &self,
+        secret_hash: [u8; 32],
+        password_hash: &str,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let password_hash = password_hash.to_owned();
+        let (told, ended) = oneshot::channel();
+        let write = self.write_audited(event, move |connection| {
+            let sessions = reset_password(connection, secret_hash, &password_hash, now_ms)?;
+            let is_good = sessions.is_some();
+            // Whoever asked may have gone.
+            let _ = told.send(sessions);
+            Ok(is_good)
+        });
+        write.await?;
+        ended.await.map_err(|_| damaged("which sessions a reset ended"))
+    }
+
     async fn end_session(&self, user: UserId, id: SessionId, event: AuditEvent) -> Result<bool, StoreError> {
         let write = self.write_audited(event, move |connection| {
             let sql = "delete from sessions where id = ? and account = (select key from accounts where id = ?)";
@@ -133,6 +193,23 @@ fn parse_device(row: &Row<'_>) -> Result<Device, StoreError> {
         expires_at_ms: row.get(4)?,
         rotated_at_ms: row.get(5)?,
     })
+}
+
+fn reset_password(
+    connection: &Connection,
+    secret_hash: [u8; 32],
+    password_hash: &str,
+    now_ms: i64,
+) -> Result<Option<Vec<SessionId>>, StoreError> {
+    let sql = "delete from password_resets where secret_hash = ? and expires_at_ms > ? returning account";
+    let account = query::first(connection, sql, params![secret_hash, now_ms], |row| {
+        Ok(row.get::<_, i64>(0)?)
+    })?;
+    let Some(account) = account else { return Ok(None) };
+    let sql = "update accounts set password_hash = ? where key = ?";
+    query::execute(connection, sql, params![password_hash, account])?;
+    let sql = "delete from sessions where account = ? returning id";
+    query::all(connection, sql, [account], |row| Ok(SessionId(row.get(0)?))).map(Some)
 }
 
 fn find(connection: &Connection, id: &ExternalId) -> Result<Option<Account>, StoreError> {

@@ -1,6 +1,6 @@
 //! People whom another application knows.
 
-use fieldbook_store::{Device, ExternalId, SecretState, SessionId, SignInSession, Store};
+use fieldbook_store::{Device, ExternalId, PasswordReset, SecretState, SessionId, SignInSession, Store};
 use uuid::Uuid;
 
 use crate::sample::{House, account, assert_error, event, workspace};
@@ -127,6 +127,81 @@ pub(crate) async fn a_session_is_ended_by_its_owner_only(store: &impl Store) {
     assert!(!store.end_session(house.ann.id, made[0], event()).await.unwrap());
     assert_eq!(store.session_account([1; 32], 0).await.unwrap(), None);
     assert_eq!(ids(store, &house, 0).await, [made[4], made[3], made[2], made[1]]);
+}
+
+fn reset(house: &House, secret: u8) -> PasswordReset {
+    PasswordReset {
+        secret_hash: [secret; 32],
+        user: house.ann.id,
+        expires_at_ms: 100,
+    }
+}
+
+pub(crate) async fn a_password_reset_is_good_once_and_ends_all_sessions(store: &impl Store) {
+    let house = House::build(store).await;
+    let bo = account("Bo", &house.workspace);
+    store.create_account(bo.clone()).await.unwrap();
+    let (first, second) = (sign_in(store, &house, 1).await, sign_in(store, &house, 2).await);
+    store.create_password_reset(reset(&house, 7), 0, event()).await.unwrap();
+    assert_eq!(
+        store.password_reset([7; 32], 99).await.unwrap(),
+        Some(house.ann.clone())
+    );
+    assert_eq!(store.password_reset([7; 32], 100).await.unwrap(), None);
+    assert_eq!(
+        store.use_password_reset([7; 32], "$new", 100, event()).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store.use_password_reset([8; 32], "$new", 99, event()).await.unwrap(),
+        None
+    );
+    assert_eq!(ids(store, &house, 0).await, [second, first]);
+    assert_eq!(store.account(house.ann.id).await.unwrap(), Some(house.ann.clone()));
+
+    let logged = store.audit_log(None, None, 100).await.unwrap().len();
+    let mut ended = store
+        .use_password_reset([7; 32], "$new", 99, event())
+        .await
+        .unwrap()
+        .unwrap();
+    ended.sort_by_key(|id| id.0);
+    let mut both = vec![first, second];
+    both.sort_by_key(|id| id.0);
+    assert_eq!(ended, both);
+    assert_eq!(ids(store, &house, 0).await, []);
+    let ann = store.account(house.ann.id).await.unwrap().unwrap();
+    assert_eq!(ann.password_hash.as_deref(), Some("$new"));
+    assert_eq!(store.account(bo.id).await.unwrap(), Some(bo));
+    assert_eq!(
+        store.use_password_reset([7; 32], "$newer", 99, event()).await.unwrap(),
+        None
+    );
+    assert_eq!(store.audit_log(None, None, 100).await.unwrap().len(), logged + 1);
+}
+
+pub(crate) async fn a_password_reset_takes_the_place_of_the_one_before(store: &impl Store) {
+    let house = House::build(store).await;
+    store.create_password_reset(reset(&house, 1), 0, event()).await.unwrap();
+    store.create_password_reset(reset(&house, 2), 0, event()).await.unwrap();
+    assert_eq!(store.password_reset([1; 32], 0).await.unwrap(), None);
+    assert_eq!(store.password_reset([2; 32], 0).await.unwrap(), Some(house.ann.clone()));
+    let nobody = PasswordReset {
+        user: account("Nobody", &house.workspace).id,
+        ..reset(&house, 3)
+    };
+    assert_error!(store.create_password_reset(nobody, 0, event()).await, Conflict);
+    let zoe = account("Zoe", &house.workspace);
+    let zoe = store
+        .create_external_account(&external("https://crm.example", "zoe"), zoe)
+        .await
+        .unwrap();
+    let foreign = PasswordReset {
+        user: zoe.id,
+        ..reset(&house, 4)
+    };
+    assert_error!(store.create_password_reset(foreign, 0, event()).await, Conflict);
+    assert_eq!(store.password_reset([4; 32], 0).await.unwrap(), None);
 }
 
 pub(crate) async fn a_secret_is_exchanged_when_the_next_one_comes_back(store: &impl Store) {

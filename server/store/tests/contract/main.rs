@@ -95,6 +95,8 @@ macro_rules! contract {
             identities::a_device_is_known_by_its_secret,
             identities::a_secret_is_exchanged_when_the_next_one_comes_back,
             identities::a_password_is_changed,
+            identities::a_password_reset_is_good_once_and_ends_all_sessions,
+            identities::a_password_reset_takes_the_place_of_the_one_before,
             identities::a_session_is_ended_by_its_owner_only,
             access::a_person_may_be_in_several_workspaces,
             access::people_are_changed_within_bounds,

@@ -6,10 +6,11 @@ import styles from "./AccountMenu.module.css";
 interface AccountMenuProps {
   session: Session;
   onInvite: () => void;
+  onPeople: () => void;
   onSignOut: () => void;
 }
 
-export function AccountMenu({ session, onInvite, onSignOut }: AccountMenuProps) {
+export function AccountMenu({ session, onInvite, onPeople, onSignOut }: AccountMenuProps) {
   const { user, role, workspace } = session;
   return (
     <Menu
@@ -31,6 +32,11 @@ export function AccountMenu({ session, onInvite, onSignOut }: AccountMenuProps) 
           Invite somebody
         </MenuItem>
       ) : null}
+      {role === "viewer" || workspace === undefined ? null : (
+        <MenuItem icon="people" onSelect={onPeople}>
+          People
+        </MenuItem>
+      )}
       <MenuItem icon="leave" onSelect={onSignOut}>
         Sign out
       </MenuItem>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import type { DocumentEntry, Session } from "~/api/types";
+import { PeopleDialog } from "~/features/people/PeopleDialog";
 import { isFieldbookDocument, titleOf, UNTITLED } from "~/model/document";
 import type { SyncEngine } from "~/sync/engine";
 import { useStatus, useSyncEngine, useWaiting } from "~/sync/useSync";
@@ -27,7 +28,7 @@ interface DocumentsScreenProps {
 
 export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScreenProps) {
   const status = useStatus(session.role);
-  const [dialog, setDialog] = useState<"new" | "invite" | null>(null);
+  const [dialog, setDialog] = useState<"new" | "invite" | "people" | null>(null);
   const mayWrite = session.role !== "viewer";
   useEffect(() => {
     document.title = `${archived ? "Archive" : "Documents"} · Fieldbook`;
@@ -43,7 +44,12 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
         </Link>
         <div className={styles.barEnd}>
           <StatusLine status={status} />
-          <AccountMenu session={session} onInvite={() => setDialog("invite")} onSignOut={onSignOut} />
+          <AccountMenu
+            session={session}
+            onInvite={() => setDialog("invite")}
+            onPeople={() => setDialog("people")}
+            onSignOut={onSignOut}
+          />
         </div>
       </header>
       <main id="main" tabIndex={-1} className={styles.main}>
@@ -69,6 +75,9 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
         <DocumentList session={session} archived={archived} onCreate={() => setDialog("new")} />
       </main>
       {dialog === "new" ? <NewDocumentDialog onClose={() => setDialog(null)} /> : null}
+      {dialog === "people" && session.workspace ? (
+        <PeopleDialog session={session} workspace={session.workspace} onClose={() => setDialog(null)} />
+      ) : null}
       {dialog === "invite" ? <InviteDialog onClose={() => setDialog(null)} /> : null}
     </>
   );

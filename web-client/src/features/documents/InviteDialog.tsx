@@ -3,7 +3,8 @@ import { api } from "~/api/client";
 import type { Role } from "~/api/types";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
-import { TextField } from "~/ui/TextField";
+import { LinkToSend } from "~/ui/LinkToSend";
+import { Problem } from "~/ui/Problem";
 import styles from "./DocumentsScreen.module.css";
 
 const ROLES: { role: Role; name: string; can: string }[] = [
@@ -16,21 +17,14 @@ const ROLES: { role: Role; name: string; can: string }[] = [
 export function InviteDialog({ onClose }: { onClose: () => void }) {
   const [role, setRole] = useState<Role>("editor");
   const [link, setLink] = useState<{ url: string; expiresAt: number } | null>(null);
-  const [note, setNote] = useState<string | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
 
   const make = () => {
-    setNote(null);
+    setProblem(null);
     api
       .invite(role)
-      .then(setLink, (error: unknown) => setNote(error instanceof Error ? error.message : "Try again."));
+      .then(setLink, (error: unknown) => setProblem(error instanceof Error ? error.message : "Try again."));
   };
-  const copy = (url: string) => {
-    navigator.clipboard.writeText(url).then(
-      () => setNote("Copied. Send it to one person: it works once."),
-      () => setNote("Copy it by hand, please: this browser does not let us."),
-    );
-  };
-
   return (
     <Dialog title="Invite somebody" onClose={onClose}>
       {link === null ? (
@@ -58,26 +52,9 @@ export function InviteDialog({ onClose }: { onClose: () => void }) {
           </DialogActions>
         </>
       ) : (
-        <>
-          <div className={styles.link}>
-            <TextField
-              label="Invitation link"
-              readOnly
-              value={link.url}
-              onFocus={(event) => event.currentTarget.select()}
-            />
-            <Button look="primary" icon="copy" onClick={() => copy(link.url)}>
-              Copy
-            </Button>
-          </div>
-          <p className={styles.note}>
-            Works once, until {new Intl.DateTimeFormat("en", { dateStyle: "long" }).format(link.expiresAt)}.
-          </p>
-        </>
+        <LinkToSend label="Invitation link" url={link.url} expiresAt={link.expiresAt} />
       )}
-      <p role="status" className={styles.note}>
-        {note}
-      </p>
+      <Problem text={problem} />
     </Dialog>
   );
 }

@@ -8,6 +8,7 @@ import { TITLE_MAX_CHARACTERS } from "~/model/title";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
 import { Icon } from "~/ui/Icon";
+import { Problem } from "~/ui/Problem";
 import { TextField } from "~/ui/TextField";
 import styles from "./DocumentsScreen.module.css";
 
@@ -68,11 +69,7 @@ export function NewDocumentDialog({ onClose }: { onClose: () => void }) {
           value={title}
           onChange={(event) => setTitle(event.target.value)}
         />
-        {problem === null ? null : (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <DialogActions>
           <Button onClick={onClose}>Cancel</Button>
           <Button look="primary" type="submit" disabled={busy || title.trim() === ""}>

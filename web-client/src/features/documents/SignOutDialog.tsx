@@ -4,7 +4,7 @@ import { useWaiting } from "~/sync/useSync";
 import { totalWaiting } from "~/sync/waiting";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
-import styles from "./DocumentsScreen.module.css";
+import { Problem } from "~/ui/Problem";
 
 interface SignOutDialogProps {
   onSignOut: () => Promise<void>;
@@ -31,11 +31,7 @@ export function SignOutDialog({ onSignOut, onClose }: SignOutDialogProps) {
         {waitingText(changes)}, and nowhere else. If you sign out, they stay here, and are sent when you sign
         in on this device again.
       </p>
-      {problem === null ? null : (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <DialogActions>
         <Button disabled={busy} onClick={leave}>
           Sign out anyway

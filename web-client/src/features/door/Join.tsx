@@ -1,49 +1,22 @@
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
-import { api, Refusal } from "~/api/client";
+import { api } from "~/api/client";
 import { signedIn } from "~/api/sessionStore";
 import type { Invitation } from "~/api/types";
 import { Button } from "~/ui/Button";
-import { Notice } from "~/ui/Notice";
+import { Problem } from "~/ui/Problem";
 import { TextField } from "~/ui/TextField";
 import { Door } from "./Door";
-import styles from "./Door.module.css";
+import { LinkDoor } from "./LinkDoor";
+import { NewPasswordField } from "./NewPasswordField";
 import { useSubmit } from "./useSubmit";
-
-const SHORTEST_PASSWORD = 10;
 
 /** Behind an invitation link: the first account of a server, or one more in a workspace. */
 export function Join({ secret }: { secret: string }) {
-  const { data, error, refetch } = useQuery({
-    queryKey: ["invitation", secret],
-    queryFn: () => api.invitation(secret),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  const [, navigate] = useLocation();
-  if (data !== undefined) return <JoinForm secret={secret} invitation={data} />;
-  if (error instanceof Refusal && error.status === 404) {
-    return (
-      <Door
-        title="This link doesn’t work any more"
-        intro={<p>It was used, or it is too old. Ask for a new one.</p>}
-      >
-        <Button onClick={() => navigate("/")}>Go to sign-in</Button>
-      </Door>
-    );
-  }
   return (
-    <Door title="Welcome">
-      {error === null ? (
-        <p>Looking up your invitation…</p>
-      ) : (
-        <Notice
-          tone="alert"
-          title={error.message}
-          actions={<Button onClick={() => void refetch()}>Try again</Button>}
-        />
-      )}
-    </Door>
+    <LinkDoor kind="invitation" secret={secret} find={api.invitation}>
+      {(invitation) => <JoinForm secret={secret} invitation={invitation} />}
+    </LinkDoor>
   );
 }
 
@@ -88,23 +61,8 @@ function JoinForm({ secret, invitation }: { secret: string; invitation: Invitati
           value={name}
           onChange={(event) => setName(event.target.value)}
         />
-        <TextField
-          label="Password"
-          hint={`At least ${SHORTEST_PASSWORD} characters. A few words are fine.`}
-          name="password"
-          type="password"
-          autoComplete="new-password"
-          required
-          minLength={SHORTEST_PASSWORD}
-          maxLength={200}
-          value={password}
-          onChange={(event) => setPassword(event.target.value)}
-        />
-        {problem === null ? null : (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
+        <NewPasswordField label="Password" value={password} onChange={setPassword} />
+        <Problem text={problem} />
         <Button look="primary" type="submit" disabled={busy}>
           {invitation.setup ? "Create workspace" : "Join"}
         </Button>

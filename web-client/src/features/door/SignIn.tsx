@@ -2,6 +2,7 @@ import { useState } from "react";
 import { api, Refusal } from "~/api/client";
 import { signedIn } from "~/api/sessionStore";
 import { Button } from "~/ui/Button";
+import { Problem } from "~/ui/Problem";
 import { TextField } from "~/ui/TextField";
 import { Door } from "./Door";
 import styles from "./Door.module.css";
@@ -51,11 +52,7 @@ export function SignIn({ reason, lastName }: SignInProps) {
           value={password}
           onChange={(event) => setPassword(event.target.value)}
         />
-        {problem === null ? null : (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <Button look="primary" type="submit" disabled={busy}>
           {busy ? "Signing in…" : "Sign in"}
         </Button>
@@ -65,6 +62,7 @@ export function SignIn({ reason, lastName }: SignInProps) {
           No account yet? Ask the owner of your workspace for an invitation link.
         </p>
       ) : null}
+      <p className={styles.intro}>Forgot your password? An admin of your workspace can make you a link.</p>
     </Door>
   );
 }

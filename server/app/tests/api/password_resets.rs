@@ -1,0 +1,179 @@
+//! Somebody forgot their password.
+
+use fieldbook_store::WorkspaceRole;
+use serde_json::{Value, json};
+
+use crate::devices::{assert_ended, assert_open, sign_in, socket};
+use crate::people::{PASSWORD, Person, TestServer};
+use crate::program::{Serving, folder, on, said};
+
+const ANOTHER: &str = "quite another battery";
+
+async fn id_of(person: &Person) -> String {
+    person.get("/api/session").await.json()["user"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Where a link for this person is made, in the first workspace.
+async fn address(server: &TestServer, person: &str) -> String {
+    let workspace = server.server.state().store.first_workspace().await.unwrap().unwrap();
+    format!("/api/workspaces/{}/members/{person}/password-reset", workspace.id)
+}
+
+/// The address in the API of the link that somebody makes for another.
+async fn link(server: &TestServer, maker: &Person, person: &str) -> String {
+    let answer = maker.post(&address(server, person).await, json!({})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let url = answer.json()["url"].as_str().unwrap().to_owned();
+    let secret = url.strip_prefix(&format!("{}/reset/", server.base())).unwrap();
+    format!("/api/password-resets/{secret}")
+}
+
+async fn actions(owner: &Person) -> Vec<Value> {
+    let entries = owner.get("/api/audit").await.json()["entries"]
+        .as_array()
+        .unwrap()
+        .clone();
+    entries.into_iter().rev().map(|entry| entry["action"].clone()).collect()
+}
+
+#[tokio::test]
+async fn an_admin_makes_a_link_and_the_person_another_password() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    let phone = sign_in(&server, "Ben", "a phone").await;
+    let (mut lost, mut others) = (socket(&server, &phone).await, socket(&server, &ann).await);
+    let link = link(&server, &ann, &id_of(&ben).await).await;
+    let shown = server.stranger().get(&link).await;
+    assert_eq!((shown.status.as_u16(), shown.json()), (200, json!({"name": "Ben"})));
+    assert_eq!(phone.get("/api/session").await.status, 200, "a link alone ends nothing");
+
+    let answer = server.stranger().post(&link, json!({"password": ANOTHER})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_ended(&mut lost).await;
+    assert_open(&mut others).await;
+    for old in [&ben, &phone] {
+        old.get("/api/session").await.assert_problem(401, "unauthenticated");
+    }
+    let mut here = server.stranger();
+    here.cookie = Some(answer.cookie());
+    assert_eq!(here.get("/api/session").await.json()["user"]["name"], "Ben");
+    let with = async |password: &str| {
+        let body = json!({"name": "Ben", "password": password});
+        server.stranger().post("/api/session", body).await.status.as_u16()
+    };
+    assert_eq!((with(PASSWORD).await, with(ANOTHER).await), (401, 200));
+    let log = actions(&ann).await;
+    for action in ["password_reset_made", "password_reset"] {
+        assert_eq!(
+            log.iter().filter(|logged| *logged == action).count(),
+            1,
+            "{action} in {log:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_good_once_and_only_the_last_one_is() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = id_of(&server.join(&ann.invite("editor").await, "Ben").await).await;
+    let (first, second) = (link(&server, &ann, &ben).await, link(&server, &ann, &ben).await);
+    let body = json!({"password": ANOTHER});
+    server.stranger().get(&first).await.assert_problem(404, "not-found");
+    server
+        .stranger()
+        .post(&first, body.clone())
+        .await
+        .assert_problem(404, "not-found");
+    // What is refused uses nothing up.
+    server
+        .stranger()
+        .post(&second, json!({"password": "short"}))
+        .await
+        .assert_problem(422, "invalid");
+    server
+        .stranger()
+        .post(&second, json!({"password": "Ben Ben Ben"}))
+        .await
+        .assert_problem(422, "invalid");
+    let racers = (server.stranger(), server.stranger());
+    let (one, two) = tokio::join!(
+        racers.0.post(&second, body.clone()),
+        racers.1.post(&second, body.clone())
+    );
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404]);
+    server.stranger().get(&second).await.assert_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_link_expires() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let link = link(&server, &ann, &id_of(&ann).await).await;
+    let hour_ms = 3_600_000;
+    let state = server.server.state();
+    let hash = fieldbook::auth::Secret::received(link.rsplit('/').next().unwrap()).hash();
+    let in_hours = |hours: i64| fieldbook::auth::now_ms() + hours * hour_ms;
+    assert!(state.store.password_reset(hash, in_hours(23)).await.unwrap().is_some());
+    assert!(state.store.password_reset(hash, in_hours(24)).await.unwrap().is_none());
+}
+
+/// Whoever has the link has the account: its maker must look after all of it.
+#[tokio::test]
+async fn nobody_reaches_beyond_what_they_look_after_by_a_link() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let store = &server.server.state().store;
+    let here = store.first_workspace().await.unwrap().unwrap();
+    let (admin, _) = server.newcomer(&here, WorkspaceRole::Admin, "Ada").await;
+    let (member, member_id) = server.newcomer(&here, WorkspaceRole::Member, "Mo").await;
+    let owner = id_of(&ann).await;
+    admin
+        .post(&address(&server, &owner).await, json!({}))
+        .await
+        .assert_problem(403, "forbidden");
+    member
+        .post(&address(&server, &owner).await, json!({}))
+        .await
+        .assert_problem(403, "forbidden");
+    link(&server, &admin, &member_id.to_string()).await;
+
+    let bo = server.join(&ann.invite("owner").await, "Bo").await;
+    let bo_id = id_of(&bo).await;
+    link(&server, &ann, &bo_id).await;
+    let elsewhere = bo.post("/api/workspaces", json!({"name": "Elsewhere"})).await;
+    assert_eq!(elsewhere.status, 201, "{}", elsewhere.text());
+    let refused = ann.post(&address(&server, &bo_id).await, json!({})).await;
+    refused.assert_problem(403, "forbidden");
+    assert!(refused.text().contains("every workspace"), "{}", refused.text());
+    link(&server, &bo, &bo_id).await;
+}
+
+#[test]
+fn who_has_the_data_folder_helps_an_owner_who_is_locked_out() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), 2);
+    let made = on(folder.path(), "token", &["--user", "Ann"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let nobody = on(folder.path(), "reset-password", &["--user", "Nan"]);
+    assert_eq!((nobody.status.code(), nobody.stdout.len()), (Some(1), 0));
+    assert!(said(&nobody).contains("nobody is called Nan"), "{}", said(&nobody));
+    let output = on(folder.path(), "reset-password", &["--user", "ann"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let link = String::from_utf8(output.stdout).unwrap();
+    assert!(link.trim().starts_with("http://127.0.0.1:"), "{link}");
+    let address = serving.lines[0].rsplit(' ').next().unwrap().to_owned();
+    let secret = link.trim().rsplit('/').next().unwrap().to_owned();
+    let name = crate::program::on_runtime(async move {
+        let answer = crate::people::client().get(format!("{address}/api/password-resets/{secret}"));
+        answer.send().await.unwrap().text().await.unwrap()
+    });
+    assert_eq!(name, r#"{"name":"Ann"}"#);
+    assert_eq!(serving.stop(), Some(0));
+}
