@@ -44,7 +44,7 @@ export function PersonRow({ member, own, isSelf, busy, onRole, onRemove, onReset
               </option>
             ))}
           </select>
-          <IconButton icon="link" label={`A new password for ${member.name}`} onClick={onReset} />
+          <IconButton icon="key" label={`A new password for ${member.name}`} onClick={onReset} />
           <IconButton icon="close" label={`Remove ${member.name}`} onClick={onRemove} />
         </>
       )}
