@@ -156,3 +156,31 @@ test("an owner looks after the people of the workspace", async ({ world }) => {
   await expect(ann.page.getByText("Ann (you)")).toBeVisible();
   await expect(ann.page.getByLabel("What Ben is")).toBeHidden();
 });
+
+test("who left a browser signed in signs it out from here, and changes the password", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const cafe = await world.stranger("Ann in a café");
+  for (const { page } of [ann, cafe]) await page.goto(world.server.url);
+  await cafe.page.getByLabel("Name").fill("Ann");
+  await cafe.page.getByLabel("Password").fill(PASSWORD);
+  await cafe.page.getByRole("button", { name: "Sign in" }).click();
+  await expect(cafe.page.getByRole("heading", { name: "Documents" })).toBeVisible();
+
+  await ann.page.getByRole("button", { name: "Account of Ann" }).click();
+  await ann.page.getByRole("menuitem", { name: "Devices and password" }).click();
+  const account = ann.page.getByRole("dialog", { name: "Ann" });
+  await expect(account.getByText("This browser")).toBeVisible();
+  await account.getByRole("button", { name: "Sign out Chrome on Linux" }).first().click();
+  await expect(cafe.page.getByRole("heading", { name: "Sign in again" })).toBeVisible();
+
+  await account.getByLabel("Password of today").fill("not my password");
+  await account.getByLabel("New password").fill("quite another battery");
+  await account.getByRole("button", { name: "Change password" }).click();
+  await expect(account.getByRole("alert")).toHaveText("The old password is wrong.");
+  await account.getByLabel("Password of today").fill(PASSWORD);
+  await account.getByRole("button", { name: "Change password" }).click();
+  await expect(account.getByText("Changed. You are signed out everywhere else.")).toBeVisible();
+  await cafe.page.getByLabel("Password").fill("quite another battery");
+  await cafe.page.getByRole("button", { name: "Sign in" }).click();
+  await expect(cafe.page.getByRole("heading", { name: "Documents" })).toBeVisible();
+});

@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
 import type {
+  Device,
   DocumentEntry,
   DocumentKind,
   Invitation,
@@ -60,6 +61,10 @@ export const api = {
   resetPassword: (secret: string, password: string): Promise<Session> =>
     answer(POST("/api/password-resets/{secret}", { params: { path: { secret } }, body: { password } })),
   invite: (role: Role): Promise<InvitationLink> => answer(POST("/api/invitations", { body: { role } })),
+  devices: async (): Promise<Device[]> => (await answer(GET("/api/devices"))).devices,
+  endDevice: (id: string): Promise<void> => answer(DELETE("/api/devices/{id}", { params: { path: { id } } })),
+  changePassword: (before: string, after: string): Promise<void> =>
+    answer(POST("/api/password", { body: { old: before, new: after } })),
   members: async (id: string): Promise<Member[]> =>
     (await answer(GET("/api/workspaces/{id}/members", { params: { path: { id } } }))).members,
   setMember: (id: string, person: string, role: WorkspaceRole): Promise<void> =>

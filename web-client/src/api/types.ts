@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type Session = Schemas["Session"];
 export type DocumentEntry = Schemas["Document"];
 export type DocumentKind = Schemas["DocumentKind"];
+export type Device = Schemas["Device"];
 export type Invitation = Schemas["Invitation"];
 export type InvitationLink = Schemas["InvitationLink"];
 export type Member = Schemas["Member"];

@@ -7,10 +7,11 @@ interface AccountMenuProps {
   session: Session;
   onInvite: () => void;
   onPeople: () => void;
+  onAccount: () => void;
   onSignOut: () => void;
 }
 
-export function AccountMenu({ session, onInvite, onPeople, onSignOut }: AccountMenuProps) {
+export function AccountMenu({ session, onInvite, onPeople, onAccount, onSignOut }: AccountMenuProps) {
   const { user, role, workspace } = session;
   return (
     <Menu
@@ -37,6 +38,9 @@ export function AccountMenu({ session, onInvite, onPeople, onSignOut }: AccountM
           People
         </MenuItem>
       )}
+      <MenuItem icon="key" onSelect={onAccount}>
+        Devices and password
+      </MenuItem>
       <MenuItem icon="leave" onSelect={onSignOut}>
         Sign out
       </MenuItem>

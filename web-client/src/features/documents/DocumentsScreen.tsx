@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import type { DocumentEntry, Session } from "~/api/types";
+import { AccountDialog } from "~/features/account/AccountDialog";
 import { PeopleDialog } from "~/features/people/PeopleDialog";
 import { isFieldbookDocument, titleOf, UNTITLED } from "~/model/document";
 import type { SyncEngine } from "~/sync/engine";
@@ -28,7 +29,7 @@ interface DocumentsScreenProps {
 
 export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScreenProps) {
   const status = useStatus(session.role);
-  const [dialog, setDialog] = useState<"new" | "invite" | "people" | null>(null);
+  const [dialog, setDialog] = useState<"new" | "invite" | "people" | "account" | null>(null);
   const mayWrite = session.role !== "viewer";
   useEffect(() => {
     document.title = `${archived ? "Archive" : "Documents"} · Fieldbook`;
@@ -48,6 +49,7 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
             session={session}
             onInvite={() => setDialog("invite")}
             onPeople={() => setDialog("people")}
+            onAccount={() => setDialog("account")}
             onSignOut={onSignOut}
           />
         </div>
@@ -78,6 +80,7 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
       {dialog === "people" && session.workspace ? (
         <PeopleDialog session={session} workspace={session.workspace} onClose={() => setDialog(null)} />
       ) : null}
+      {dialog === "account" ? <AccountDialog session={session} onClose={() => setDialog(null)} /> : null}
       {dialog === "invite" ? <InviteDialog onClose={() => setDialog(null)} /> : null}
     </>
   );

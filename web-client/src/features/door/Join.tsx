@@ -4,12 +4,12 @@ import { api } from "~/api/client";
 import { signedIn } from "~/api/sessionStore";
 import type { Invitation } from "~/api/types";
 import { Button } from "~/ui/Button";
+import { NewPasswordField } from "~/ui/NewPasswordField";
 import { Problem } from "~/ui/Problem";
 import { TextField } from "~/ui/TextField";
+import { useSubmit } from "~/ui/useSubmit";
 import { Door } from "./Door";
 import { LinkDoor } from "./LinkDoor";
-import { NewPasswordField } from "./NewPasswordField";
-import { useSubmit } from "./useSubmit";
 
 /** Behind an invitation link: the first account of a server, or one more in a workspace. */
 export function Join({ secret }: { secret: string }) {

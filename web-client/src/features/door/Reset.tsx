@@ -3,11 +3,11 @@ import { useLocation } from "wouter";
 import { api } from "~/api/client";
 import { signedIn } from "~/api/sessionStore";
 import { Button } from "~/ui/Button";
+import { NewPasswordField } from "~/ui/NewPasswordField";
 import { Problem } from "~/ui/Problem";
+import { useSubmit } from "~/ui/useSubmit";
 import { Door } from "./Door";
 import { LinkDoor } from "./LinkDoor";
-import { NewPasswordField } from "./NewPasswordField";
-import { useSubmit } from "./useSubmit";
 
 /** Behind the link for whoever forgot their password. */
 export function Reset({ secret }: { secret: string }) {

@@ -4,9 +4,9 @@ import { signedIn } from "~/api/sessionStore";
 import { Button } from "~/ui/Button";
 import { Problem } from "~/ui/Problem";
 import { TextField } from "~/ui/TextField";
+import { useSubmit } from "~/ui/useSubmit";
 import { Door } from "./Door";
 import styles from "./Door.module.css";
-import { useSubmit } from "./useSubmit";
 
 interface SignInProps {
   reason: "never" | "expired" | "left";

@@ -1,4 +1,4 @@
-import { TextField } from "~/ui/TextField";
+import { TextField } from "./TextField";
 
 const SHORTEST_PASSWORD = 10;
 
