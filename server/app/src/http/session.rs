@@ -149,7 +149,8 @@ fn note_refusal(found: Option<(Named, Option<WorkspaceId>)>, request: &HttpReque
     });
 }
 
-/// Begins a session for an account: the cookie that it is known by.
+/// Begins a session for an account: the cookie that it is known by. The account is as it was when its password was checked:
+/// that takes a while, and whoever has another password by now, which ended their sessions, does not get one more by the old.
 pub(super) async fn begin(
     account: &Account,
     via: Credential,
@@ -171,7 +172,16 @@ pub(super) async fn begin(
         detail: Some(stored.user_agent.clone()),
         ..audit::by_account(account, via, AuditAction::SignedIn, head, server)
     };
+    let id = stored.id;
     state.store.create_session(stored, now_ms, event).await?;
+    let now = state.store.account(account.id).await?;
+    if now.is_none_or(|now| now.password_hash != account.password_hash) {
+        let event = audit::by_account(account, via, AuditAction::SessionEnded, head, server);
+        state.store.end_session(account.id, id, event).await?;
+        return Err(ApiError::Unauthenticated(
+            "the password was changed in this moment; sign in with the new one".to_owned(),
+        ));
+    }
     let devices = state.store.devices(account.id, now_ms).await?;
     for device in devices.into_iter().skip(state.config.auth.sessions_per_user) {
         let event = audit::by_account(account, via, AuditAction::SessionEnded, head, server);

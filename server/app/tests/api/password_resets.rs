@@ -111,6 +111,37 @@ async fn a_link_is_good_once_and_only_the_last_one_is() {
     server.stranger().get(&second).await.assert_problem(404, "not-found");
 }
 
+/// Checking a password takes a while. Whichever comes first: once the reset is through, the old password is worth nothing.
+#[tokio::test]
+async fn a_sign_in_with_the_old_password_does_not_outlive_a_reset() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = id_of(&server.join(&ann.invite("editor").await, "Ben").await).await;
+    let mut password = PASSWORD.to_owned();
+    for round in 0..4 {
+        let another = format!("another battery of round {round}");
+        let link = link(&server, &ann, &ben).await;
+        let sign_in = json!({"name": "Ben", "password": password});
+        let strangers: Vec<Person> = (0..4).map(|_| server.stranger()).collect();
+        let resetter = server.stranger();
+        let (reset, old) = tokio::join!(
+            resetter.post(&link, json!({"password": another})),
+            futures_util::future::join_all(strangers.iter().map(|one| one.post("/api/session", sign_in.clone()))),
+        );
+        assert_eq!(reset.status, 200, "{}", reset.text());
+        for answer in old {
+            if answer.status != 200 {
+                assert_eq!(answer.status, 401, "{}", answer.text());
+                continue;
+            }
+            let mut thief = server.stranger();
+            thief.cookie = Some(answer.cookie());
+            thief.get("/api/session").await.assert_problem(401, "unauthenticated");
+        }
+        password = another;
+    }
+}
+
 #[tokio::test]
 async fn a_link_expires() {
     let server = TestServer::start().await;
