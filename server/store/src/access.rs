@@ -11,7 +11,7 @@ use fieldbook_core::access::{
 };
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 
-use crate::{DocumentEntry, StoreError, Workspace};
+use crate::{AuditEvent, DocumentEntry, StoreError, Workspace};
 
 /// The workspaces of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +73,8 @@ pub struct Touched {
     pub documents: Vec<DocumentId>,
 }
 
-/// Memberships, groups, grants, and the states of documents.
+/// Memberships, groups, grants, and the states of documents. What takes an event writes it down if it was done, in the same
+/// transaction.
 #[async_trait]
 pub trait Access: Send + Sync + 'static {
     /// A person's workspaces and groups. `claimed`: what somebody else vouches for in place of what is stored; of those
@@ -85,7 +86,12 @@ pub trait Access: Send + Sync + 'static {
     ) -> Result<Memberships, StoreError>;
     /// Makes a workspace that belongs to whoever the permit is for
     /// ([`Action::CreateWorkspace`](fieldbook_core::access::Action::CreateWorkspace)).
-    async fn found_workspace(&self, permit: &Permit, workspace: Workspace) -> Result<Touched, StoreError>;
+    async fn found_workspace(
+        &self,
+        permit: &Permit,
+        workspace: Workspace,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError>;
     /// Who is in the workspace, by name ([`Action::SeeMembers`](fieldbook_core::access::Action::SeeMembers)).
     async fn members(&self, permit: &Permit) -> Result<Vec<Member>, StoreError>;
     /// Its groups, by name ([`Action::SeeMembers`](fieldbook_core::access::Action::SeeMembers)).
@@ -99,14 +105,20 @@ pub trait Access: Send + Sync + 'static {
         permit: &Permit,
         user: UserId,
         role: Option<WorkspaceRole>,
+        event: AuditEvent,
     ) -> Result<Touched, StoreError>;
     /// Changes what the workspace makes of documents ([`Action::ChangeSettings`](fieldbook_core::access::Action)).
-    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<Touched, StoreError>;
+    async fn set_settings(
+        &self,
+        permit: &Permit,
+        settings: WorkspaceSettings,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError>;
     /// Makes a group, or gives it another name ([`Action::ManageGroups`](fieldbook_core::access::Action)).
     /// [`StoreError::Taken`] if another has it.
-    async fn put_group(&self, permit: &Permit, id: GroupId, name: &str) -> Result<(), StoreError>;
+    async fn put_group(&self, permit: &Permit, id: GroupId, name: &str, event: AuditEvent) -> Result<(), StoreError>;
     /// Deletes a group, which ends its grants ([`Action::ManageGroups`](fieldbook_core::access::Action)).
-    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<Touched, StoreError>;
+    async fn delete_group(&self, permit: &Permit, id: GroupId, event: AuditEvent) -> Result<Touched, StoreError>;
     /// Puts somebody who is in the workspace into a group, or takes them out
     /// ([`Action::ManageGroups`](fieldbook_core::access::Action)).
     async fn set_group_member(
@@ -115,6 +127,7 @@ pub trait Access: Send + Sync + 'static {
         id: GroupId,
         user: UserId,
         is_in: bool,
+        event: AuditEvent,
     ) -> Result<Touched, StoreError>;
 
     /// Who may do what with a document. `None`: there is none, and never was.
@@ -125,10 +138,21 @@ pub trait Access: Send + Sync + 'static {
     async fn list_documents(&self, subject: &Subject, state: State) -> Result<Vec<DocumentEntry>, StoreError>;
     /// Grants a role to a person or group of the document's workspace, or (`None`) takes it
     /// ([`Action::Share`](fieldbook_core::access::Action)).
-    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<Touched, StoreError>;
+    async fn set_grant(
+        &self,
+        permit: &Permit,
+        grantee: Grantee,
+        role: Option<Role>,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError>;
     /// Changes who sees a document without a grant ([`Action::ChangeVisibility`](fieldbook_core::access::Action)).
-    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<Touched, StoreError>;
+    async fn set_visibility(
+        &self,
+        permit: &Permit,
+        visibility: Visibility,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError>;
     /// Does what the permit is for: [`Action::Archive`](fieldbook_core::access::Action), `Trash`, `Restore` (into use), or
     /// `Purge`. A purged document has no bytes any more, and takes none. One that is in the state already stays as it is.
-    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<Touched, StoreError>;
+    async fn change_state(&self, permit: &Permit, now_ms: i64, event: AuditEvent) -> Result<Touched, StoreError>;
 }

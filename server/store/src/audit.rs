@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
+use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 
 use crate::{Account, StoreError};
 
@@ -20,6 +20,15 @@ impl Named {
     /// A person.
     #[must_use]
     pub fn person(id: UserId, name: &str) -> Self {
+        Self {
+            id: id.to_string(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A group.
+    #[must_use]
+    pub fn group(id: GroupId, name: &str) -> Self {
         Self {
             id: id.to_string(),
             name: name.to_owned(),
@@ -93,6 +102,36 @@ words! {
         Invited = "invited",
         /// An invitation became an account.
         InvitationUsed = "invitation_used",
+        /// A workspace was made.
+        WorkspaceMade = "workspace_made",
+        /// Somebody got a role in a workspace.
+        MemberChanged = "member_changed",
+        /// Somebody left a workspace, or was removed from it.
+        MemberRemoved = "member_removed",
+        /// A group was made.
+        GroupMade = "group_made",
+        /// A group got another name.
+        GroupRenamed = "group_renamed",
+        /// A group was deleted, and its grants with it.
+        GroupDeleted = "group_deleted",
+        /// Somebody was put into a group.
+        GroupMemberAdded = "group_member_added",
+        /// Somebody was taken out of a group.
+        GroupMemberRemoved = "group_member_removed",
+        /// A person or a group was granted a role on a document.
+        Granted = "granted",
+        /// What a person or a group was granted on a document was withdrawn.
+        GrantWithdrawn = "grant_withdrawn",
+        /// Who sees a document without a grant was changed.
+        VisibilityChanged = "visibility_changed",
+        /// A document was put away.
+        DocumentArchived = "document_archived",
+        /// A document was thrown away.
+        DocumentTrashed = "document_trashed",
+        /// A document was taken back into use.
+        DocumentRestored = "document_restored",
+        /// A document was deleted for ever.
+        DocumentPurged = "document_purged",
         /// A token was made.
         TokenMade = "token_made",
         /// A document left the server as a file.

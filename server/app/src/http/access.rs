@@ -2,13 +2,15 @@
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use fieldbook_core::access::{Action, Grantee, Role};
+use fieldbook_core::access::{Action, DocumentAccess, Grantee, Permit, Role, Visibility};
 use fieldbook_core::id::{GroupId, UserId};
+use fieldbook_store::{AuditAction, AuditEvent, Named};
 
 use super::model::access::{NewGrant, NewVisibility, Sharing};
 use super::readers::Object;
 use super::{ApiError, Problem, permission};
-use crate::auth::identify;
+use crate::audit;
+use crate::auth::{Identity, identify};
 use crate::startup::State;
 
 /// Shows who may do what with a document, and by what.
@@ -47,8 +49,20 @@ pub(super) async fn set_visibility(
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
     let identity = identify(request.head(), &state).await?;
-    let permit = permission::on_document(&identity, Action::ChangeVisibility, &id, &state).await?;
-    let changed = state.store.set_visibility(&permit, body.visibility.into()).await;
+    let (permit, access) = permission::with_access(&identity, Action::ChangeVisibility, &id, &state).await?;
+    let visibility = Visibility::from(body.visibility);
+    let event = AuditEvent {
+        detail: Some(visibility.as_str().to_owned()),
+        ..event_about(
+            &identity,
+            AuditAction::VisibilityChanged,
+            (&permit, &access),
+            &request,
+            &state,
+        )
+        .await?
+    };
+    let changed = state.store.set_visibility(&permit, visibility, event).await;
     permission::answer_change(changed, &state).await
 }
 
@@ -154,10 +168,50 @@ async fn set(
     role: Option<Role>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
-    let permit = permission::on_document(&identity, Action::Share, id, state).await?;
+    let (permit, access) = permission::with_access(&identity, Action::Share, id, state).await?;
     let grantee = grantee.ok_or_else(|| ApiError::NotFound("there is no such person or group".to_owned()))?;
-    let changed = state.store.set_grant(&permit, grantee, role).await;
+    let action = match role {
+        Some(_) => AuditAction::Granted,
+        None => AuditAction::GrantWithdrawn,
+    };
+    let whom = match grantee {
+        Grantee::User(user) => {
+            let account = state.store.account(user).await?;
+            format!("{} {user}", account.map(|account| account.name).unwrap_or_default())
+        }
+        Grantee::Group(group) => format!("group {group}"),
+    };
+    let event = AuditEvent {
+        detail: Some(match role.or_else(|| access.grants.get(&grantee).copied()) {
+            Some(role) => format!("{}: {whom}", role.as_str()),
+            None => whom,
+        }),
+        ..event_about(&identity, action, (&permit, &access), request, state).await?
+    };
+    let changed = state.store.set_grant(&permit, grantee, role, event).await;
     permission::answer_change(changed, state).await
+}
+
+/// What is written down of a change to a document. Who reads the log need not see what is private: of that there is the id
+/// alone.
+pub(super) async fn event_about(
+    identity: &Identity,
+    action: AuditAction,
+    (permit, access): (&Permit, &DocumentAccess),
+    request: &HttpRequest,
+    state: &State,
+) -> Result<AuditEvent, ApiError> {
+    let mut subject = None;
+    if let Some(id) = permit.document() {
+        let entry = state.store.document(id).await?;
+        let entry = entry.filter(|_| access.visibility == Visibility::Workspace);
+        subject = Some(Named::document(id, entry.as_ref().map_or("", |entry| &entry.title)));
+    }
+    Ok(AuditEvent {
+        workspace: Some(access.workspace),
+        subject,
+        ..audit::by(identity, action, request.head(), &state.config.server)
+    })
 }
 
 fn person_named(id: &str) -> Option<Grantee> {

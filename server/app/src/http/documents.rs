@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, Creation, Permit, State};
 use fieldbook_core::id::DocumentId;
 use fieldbook_core::template::{self, Kind};
-use fieldbook_store::DocumentEntry;
+use fieldbook_store::{AuditAction, DocumentEntry};
 
+use super::access::event_about;
 use super::model::{Document, DocumentFilter, DocumentKind, DocumentList, NewDocument};
 use super::readers::Object;
 use super::{ApiError, Problem, permission};
@@ -173,8 +174,15 @@ async fn change_state(
     state: &startup::State,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
-    let permit = permission::on_document(&identity, action, id, state).await?;
-    let changed = state.store.change_state(&permit, now_ms()).await;
+    let (permit, access) = permission::with_access(&identity, action, id, state).await?;
+    let logged = match action {
+        Action::Archive => AuditAction::DocumentArchived,
+        Action::Trash => AuditAction::DocumentTrashed,
+        Action::Purge => AuditAction::DocumentPurged,
+        _ => AuditAction::DocumentRestored,
+    };
+    let event = event_about(&identity, logged, (&permit, &access), request, state).await?;
+    let changed = state.store.change_state(&permit, now_ms(), event).await;
     permission::answer_change(changed, state).await
 }
 

@@ -4,10 +4,12 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, Permit};
 use fieldbook_core::id::GroupId;
+use fieldbook_store::{AuditAction, AuditEvent, Named};
 
 use super::model::workspaces::{Group, GroupList, NewName};
 use super::readers::Object;
 use super::{ApiError, Problem, permission};
+use crate::audit;
 use crate::auth::{Identity, check_name, identify};
 use crate::startup::State;
 
@@ -53,7 +55,14 @@ pub(super) async fn create(
     let permit = permission::in_workspace(&identity, Action::ManageGroups, workspace)?;
     let name = check_name(&body.name, "the group's name")?;
     let id = GroupId(uuid::Uuid::new_v4());
-    state.store.put_group(&permit, id, &name).await?;
+    let event = event(
+        &identity,
+        AuditAction::GroupMade,
+        (&permit, id, &name),
+        &request,
+        &state,
+    );
+    state.store.put_group(&permit, id, &name, event).await?;
     let group = fieldbook_store::Group {
         id,
         name,
@@ -84,9 +93,19 @@ pub(super) async fn rename(
 ) -> Result<HttpResponse, ApiError> {
     let Object(body) = body.into_inner();
     let identity = identify(request.head(), &state).await?;
-    let (permit, id) = manage(&identity, &path.0, &path.1, &state).await?;
+    let (permit, group) = manage(&identity, &path.0, &path.1, &state).await?;
     let name = check_name(&body.name, "the group's name")?;
-    let renamed = state.store.put_group(&permit, id, &name).await;
+    let event = AuditEvent {
+        detail: Some(name.clone()),
+        ..event(
+            &identity,
+            AuditAction::GroupRenamed,
+            (&permit, group.id, &group.name),
+            &request,
+            &state,
+        )
+    };
+    let renamed = state.store.put_group(&permit, group.id, &name, event).await;
     renamed.map_err(ApiError::of_change)?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -108,8 +127,15 @@ pub(super) async fn delete(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let (permit, id) = manage(&identity, &path.0, &path.1, &state).await?;
-    let changed = state.store.delete_group(&permit, id).await;
+    let (permit, group) = manage(&identity, &path.0, &path.1, &state).await?;
+    let event = event(
+        &identity,
+        AuditAction::GroupDeleted,
+        (&permit, group.id, &group.name),
+        &request,
+        &state,
+    );
+    let changed = state.store.delete_group(&permit, group.id, event).await;
     permission::answer_change(changed, &state).await
 }
 
@@ -161,11 +187,27 @@ async fn set_member(
     state: &State,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), state).await?;
-    let (permit, id) = manage(&identity, workspace, group, state).await?;
+    let (permit, group) = manage(&identity, workspace, group, state).await?;
     let person = person
         .parse()
         .map_err(|_| ApiError::NotFound("there is no such person".to_owned()))?;
-    let changed = state.store.set_group_member(&permit, id, person, is_in).await;
+    let action = if is_in {
+        AuditAction::GroupMemberAdded
+    } else {
+        AuditAction::GroupMemberRemoved
+    };
+    let account = state.store.account(person).await?;
+    let event = AuditEvent {
+        detail: Some(format!(
+            "{} {person}",
+            account.map(|account| account.name).unwrap_or_default()
+        )),
+        ..event(&identity, action, (&permit, group.id, &group.name), request, state)
+    };
+    let changed = state
+        .store
+        .set_group_member(&permit, group.id, person, is_in, event)
+        .await;
     permission::answer_change(changed, state).await
 }
 
@@ -175,12 +217,27 @@ async fn manage(
     workspace: &str,
     group: &str,
     state: &State,
-) -> Result<(Permit, GroupId), ApiError> {
+) -> Result<(Permit, fieldbook_store::Group), ApiError> {
     let permit = permission::in_workspace(identity, Action::ManageGroups, permission::workspace_named(workspace)?)?;
     let groups = all(identity, workspace, state).await?;
     let found = groups.into_iter().find(|found| group.parse() == Ok(found.id));
     let found = found.ok_or_else(|| ApiError::NotFound("there is no such group in the workspace".to_owned()))?;
-    Ok((permit, found.id))
+    Ok((permit, found))
+}
+
+/// What is written down of a change to a group.
+fn event(
+    identity: &Identity,
+    action: AuditAction,
+    (permit, group, name): (&Permit, GroupId, &str),
+    request: &HttpRequest,
+    state: &State,
+) -> AuditEvent {
+    AuditEvent {
+        workspace: permit.workspace(),
+        subject: Some(Named::group(group, name)),
+        ..audit::by(identity, action, request.head(), &state.config.server)
+    }
 }
 
 async fn all(identity: &Identity, workspace: &str, state: &State) -> Result<Vec<fieldbook_store::Group>, ApiError> {

@@ -35,8 +35,8 @@ pub(super) async fn create(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let (_, person, _) = find_member(&identity, &path, &state).await?;
-    let account = state.store.account(person).await?;
+    let (_, member) = find_member(&identity, &path, &state).await?;
+    let account = state.store.account(member.user).await?;
     let account = account.ok_or_else(|| ApiError::NotFound("this account is gone".to_owned()))?;
     may_reset(&identity, &account, &state).await?;
     let own = own_origin(request.head(), &state.config.server).map_err(AuthError::HostRefused)?;

@@ -3,12 +3,13 @@
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, WorkspaceRole};
-use fieldbook_core::id::{UserId, WorkspaceId};
-use fieldbook_store::Workspace;
+use fieldbook_core::id::WorkspaceId;
+use fieldbook_store::{AuditAction, AuditEvent, Named, Workspace};
 
 use super::model::workspaces::{Member, MemberList, NewMemberRole, NewName, OwnWorkspace, WorkspaceList};
 use super::readers::Object;
 use super::{ApiError, Problem, permission};
+use crate::audit;
 use crate::auth::{Identity, check_name, identify};
 use crate::startup::State;
 
@@ -51,7 +52,17 @@ pub(super) async fn create(
         id: WorkspaceId(uuid::Uuid::new_v4()),
         name: check_name(&body.name, "the workspace's name")?,
     };
-    let touched = state.store.found_workspace(&permit, workspace.clone()).await?;
+    let event = AuditEvent {
+        workspace: Some(workspace.id),
+        detail: Some(workspace.name.clone()),
+        ..audit::by(
+            &identity,
+            AuditAction::WorkspaceMade,
+            request.head(),
+            &state.config.server,
+        )
+    };
+    let touched = state.store.found_workspace(&permit, workspace.clone(), event).await?;
     state.sockets.access_changed(touched).await;
     Ok(HttpResponse::Created().json(OwnWorkspace::new(workspace, WorkspaceRole::Owner)))
 }
@@ -97,11 +108,22 @@ pub(super) async fn set_member(
     path: Path<(String, String)>,
     body: Json<Object<NewMemberRole>>,
 ) -> Result<HttpResponse, ApiError> {
-    let role = body.into_inner().0.role.into();
+    let role = WorkspaceRole::from(body.into_inner().0.role);
     let identity = identify(request.head(), &state).await?;
-    let (workspace, person, before) = find_member(&identity, &path, &state).await?;
-    let permit = permission::in_workspace(&identity, Action::ChangeMember(before.max(role)), workspace)?;
-    let changed = state.store.set_member(&permit, person, Some(role)).await;
+    let (workspace, member) = find_member(&identity, &path, &state).await?;
+    let permit = permission::in_workspace(&identity, Action::ChangeMember(member.role.max(role)), workspace)?;
+    let event = AuditEvent {
+        workspace: Some(workspace),
+        subject: Some(Named::person(member.user, &member.name)),
+        detail: Some(format!("{} → {}", member.role.as_str(), role.as_str())),
+        ..audit::by(
+            &identity,
+            AuditAction::MemberChanged,
+            request.head(),
+            &state.config.server,
+        )
+    };
+    let changed = state.store.set_member(&permit, member.user, Some(role), event).await;
     permission::answer_change(changed, &state).await
 }
 
@@ -124,33 +146,42 @@ pub(super) async fn remove_member(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
-    let (permit, person) = if path.1.parse() == Ok(identity.user) {
-        let workspace = permission::workspace_named(&path.0)?;
-        (
-            permission::in_workspace(&identity, Action::Leave, workspace)?,
-            identity.user,
-        )
-    } else {
-        let (workspace, person, before) = find_member(&identity, &path, &state).await?;
-        (
-            permission::in_workspace(&identity, Action::ChangeMember(before), workspace)?,
-            person,
+    let event = AuditEvent {
+        workspace: permission::workspace_named(&path.0).ok(),
+        ..audit::by(
+            &identity,
+            AuditAction::MemberRemoved,
+            request.head(),
+            &state.config.server,
         )
     };
-    let changed = state.store.set_member(&permit, person, None).await;
+    let changed = if path.1.parse() == Ok(identity.user) {
+        let workspace = permission::workspace_named(&path.0)?;
+        let permit = permission::in_workspace(&identity, Action::Leave, workspace)?;
+        state.store.set_member(&permit, identity.user, None, event).await
+    } else {
+        let (workspace, member) = find_member(&identity, &path, &state).await?;
+        let permit = permission::in_workspace(&identity, Action::ChangeMember(member.role), workspace)?;
+        let event = AuditEvent {
+            subject: Some(Named::person(member.user, &member.name)),
+            detail: Some(member.role.as_str().to_owned()),
+            ..event
+        };
+        state.store.set_member(&permit, member.user, None, event).await
+    };
     permission::answer_change(changed, &state).await
 }
 
-/// A member, and what they are, for somebody who may see that.
+/// A member, for somebody who may see that.
 pub(super) async fn find_member(
     identity: &Identity,
     (workspace, person): &(String, String),
     state: &State,
-) -> Result<(WorkspaceId, UserId, WorkspaceRole), ApiError> {
+) -> Result<(WorkspaceId, fieldbook_store::Member), ApiError> {
     let workspace = permission::workspace_named(workspace)?;
     let permit = permission::in_workspace(identity, Action::SeeMembers, workspace)?;
     let members = state.store.members(&permit).await?;
     let member = members.into_iter().find(|member| person.parse() == Ok(member.user));
     let member = member.ok_or_else(|| ApiError::NotFound("nobody of this id is in the workspace".to_owned()))?;
-    Ok((workspace, member.user, member.role))
+    Ok((workspace, member))
 }

@@ -6,7 +6,7 @@ use fieldbook_harness::{Peer, TestUser, Value};
 use fieldbook_store::{Touched, WorkspaceSettings};
 use serde_json::json;
 
-use crate::people::{Person, TestServer};
+use crate::people::{Person, TestServer, event};
 
 /// Ann owns the workspace, ben is a member; both have a document of ann's open.
 struct Scene {
@@ -115,12 +115,12 @@ async fn a_removed_member_is_out_and_begins_anew_when_they_come_back() {
     let mut scene = Scene::new().await;
     let store = &scene.server.server.state().store;
     let regards = scene.as_owner(Action::ChangeMember(WorkspaceRole::Owner));
-    let touched = store.set_member(&regards, scene.ben_id, None).await.unwrap();
+    let touched = store.set_member(&regards, scene.ben_id, None, event()).await.unwrap();
     scene.tell(touched).await;
     scene.ben_is_out().await;
     let store = &scene.server.server.state().store;
     let member = Some(WorkspaceRole::Member);
-    let touched = store.set_member(&regards, scene.ben_id, member).await.unwrap();
+    let touched = store.set_member(&regards, scene.ben_id, member, event()).await.unwrap();
     scene.tell(touched).await;
     becomes(&mut scene.ben, "editor").await;
     let document = scene.document.clone();
@@ -135,7 +135,7 @@ async fn whoever_is_held_back_for_sending_too_fast_hears_of_it_all_the_same() {
     scene.ben.send_frame(&much).await;
     let store = std::sync::Arc::clone(&scene.server.server.state().store);
     let regards = scene.as_owner(Action::ChangeMember(WorkspaceRole::Owner));
-    let touched = store.set_member(&regards, scene.ben_id, None).await.unwrap();
+    let touched = store.set_member(&regards, scene.ben_id, None, event()).await.unwrap();
     scene.tell(touched).await;
     let document = scene.document.clone();
     scene
@@ -154,10 +154,12 @@ async fn grants_groups_and_visibility_reach_open_sockets() {
     );
     let ben = Grantee::User(scene.ben_id);
     scene
-        .tell(store.set_grant(&share, ben, Some(Role::Viewer)).await.unwrap())
+        .tell(store.set_grant(&share, ben, Some(Role::Viewer), event()).await.unwrap())
         .await;
     becomes(&mut scene.ben, "viewer").await;
-    scene.tell(store.set_grant(&share, ben, None).await.unwrap()).await;
+    scene
+        .tell(store.set_grant(&share, ben, None, event()).await.unwrap())
+        .await;
     becomes(&mut scene.ben, "editor").await;
     let settings = WorkspaceSettings {
         default_role: Role::Commenter,
@@ -165,14 +167,16 @@ async fn grants_groups_and_visibility_reach_open_sockets() {
     };
     let (change, manage) = (Action::ChangeSettings, Action::ManageGroups);
     let (change, manage) = (scene.as_owner(change), scene.as_owner(manage));
-    scene.tell(store.set_settings(&change, settings).await.unwrap()).await;
+    scene
+        .tell(store.set_settings(&change, settings, event()).await.unwrap())
+        .await;
     becomes(&mut scene.ben, "commenter").await;
     let group = GroupId(uuid::Uuid::new_v4());
-    store.put_group(&manage, group, "Sales").await.unwrap();
+    store.put_group(&manage, group, "Sales", event()).await.unwrap();
     scene
         .tell(
             store
-                .set_grant(&share, Grantee::Group(group), Some(Role::Owner))
+                .set_grant(&share, Grantee::Group(group), Some(Role::Owner), event())
                 .await
                 .unwrap(),
         )
@@ -180,16 +184,18 @@ async fn grants_groups_and_visibility_reach_open_sockets() {
     scene
         .tell(
             store
-                .set_group_member(&manage, group, scene.ben_id, true)
+                .set_group_member(&manage, group, scene.ben_id, true, event())
                 .await
                 .unwrap(),
         )
         .await;
     becomes(&mut scene.ben, "owner").await;
-    scene.tell(store.delete_group(&manage, group).await.unwrap()).await;
+    scene
+        .tell(store.delete_group(&manage, group, event()).await.unwrap())
+        .await;
     becomes(&mut scene.ben, "commenter").await;
     scene
-        .tell(store.set_visibility(&hide, Visibility::Private).await.unwrap())
+        .tell(store.set_visibility(&hide, Visibility::Private, event()).await.unwrap())
         .await;
     scene.ben_is_out().await;
 }
@@ -212,7 +218,7 @@ async fn what_is_archived_is_read_and_what_is_purged_is_gone() {
     becomes(&mut scene.ben, "editor").await;
     becomes(&mut scene.ann, "owner").await;
     let trash = scene.on_document(Action::Trash).await;
-    scene.tell(store.change_state(&trash, 1).await.unwrap()).await;
+    scene.tell(store.change_state(&trash, 1, event()).await.unwrap()).await;
     becomes(&mut scene.ann, "viewer").await;
     let document = scene.document.clone();
     scene
@@ -220,7 +226,7 @@ async fn what_is_archived_is_read_and_what_is_purged_is_gone() {
         .until("doc-unavailable", |ben| ben.replica(&document).unavailable)
         .await;
     let purge = scene.on_document(Action::Purge).await;
-    scene.tell(store.change_state(&purge, 2).await.unwrap()).await;
+    scene.tell(store.change_state(&purge, 2, event()).await.unwrap()).await;
     scene
         .ann
         .until("doc-unavailable", |ann| ann.replica(&document).unavailable)

@@ -186,3 +186,90 @@ fn the_command_line_prints_the_log_and_is_in_it() {
         said(&nowhere)
     );
 }
+
+/// As [`story`] tells it.
+const ALLOWED: [&str; 14] = [
+    "Ann granted Globex",
+    "Ann grant_withdrawn Globex",
+    "Ann group_made Sales",
+    "Ann group_renamed Sales",
+    "Ann group_member_added Field sales",
+    "Ann group_member_removed Field sales",
+    "Ann group_deleted Field sales",
+    "Ann document_archived Globex",
+    "Ann document_restored Globex",
+    "Ann visibility_changed Globex",
+    // It is private by now: whoever reads the log need not see what it is called.
+    "Ann document_trashed ",
+    "Ann document_purged ",
+    "Ann member_changed Ben",
+    "Ann member_removed Ben",
+];
+
+/// What somebody was to be allowed, and by whom: each change once, and what was refused not at all.
+#[tokio::test]
+async fn who_was_allowed_what_is_in_the_log() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    let ben_id = ben.get("/api/session").await.json()["user"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let workspace = ann.get("/api/session").await.json()["workspace"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let before = story(&ann).await.len();
+
+    let document = ann.create("account_plan", "Globex").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let access = format!("/api/documents/{document}/access");
+    let grant = format!("{access}/people/{ben_id}");
+    let groups = format!("/api/workspaces/{workspace}/groups");
+    let member = format!("/api/workspaces/{workspace}/members/{ben_id}");
+    let done = async |answer: Answer| assert!(answer.status.is_success(), "{}", answer.text());
+    ben.put(&grant, json!({"role": "owner"}))
+        .await
+        .assert_problem(403, "forbidden");
+    ben.put(&member, json!({"role": "admin"}))
+        .await
+        .assert_problem(403, "forbidden");
+    done(ann.put(&grant, json!({"role": "viewer"})).await).await;
+    done(ann.delete(&grant).await).await;
+    let group = ann.post(&groups, json!({"name": "Sales"})).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let group = format!("{groups}/{group}");
+    done(ann.put(&group, json!({"name": "Field sales"})).await).await;
+    done(ann.put(&format!("{group}/members/{ben_id}"), json!({})).await).await;
+    done(ann.delete(&format!("{group}/members/{ben_id}")).await).await;
+    done(ann.delete(&group).await).await;
+    done(ann.post(&format!("/api/documents/{document}/archive"), json!({})).await).await;
+    done(ann.post(&format!("/api/documents/{document}/restore"), json!({})).await).await;
+    done(ann.put(&access, json!({"visibility": "private"})).await).await;
+    done(ann.post(&format!("/api/documents/{document}/trash"), json!({})).await).await;
+    done(ann.delete(&format!("/api/documents/{document}")).await).await;
+    ann.delete(&format!("/api/documents/{document}"))
+        .await
+        .assert_problem(404, "not-found");
+    done(ann.put(&member, json!({"role": "admin"})).await).await;
+    done(ann.delete(&member).await).await;
+    done(ann.post("/api/workspaces", json!({"name": "South"})).await).await;
+
+    assert_eq!(story(&ann).await[before..], ALLOWED);
+    let all = entries(&ann, "").await;
+    let detail = |action: &str| {
+        let entry = all.iter().find(|entry| entry["action"] == action).unwrap();
+        entry["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(detail("granted"), format!("viewer: Ben {ben_id}"));
+    assert_eq!(detail("grant_withdrawn"), format!("viewer: Ben {ben_id}"));
+    assert_eq!(detail("member_changed"), "member → admin");
+    assert_eq!(detail("visibility_changed"), "private");
+    let purged = all.iter().find(|entry| entry["action"] == "document_purged").unwrap();
+    assert_eq!(purged["subject"]["id"], document.as_str());
+}

@@ -1,7 +1,7 @@
 use fieldbook_core::access::{Action, Grantee, Resource, Role, authorise};
 use serde_json::json;
 
-use crate::people::TestServer;
+use crate::people::{TestServer, event};
 
 #[tokio::test]
 async fn a_document_is_made_with_its_kinds_outline() {
@@ -102,7 +102,11 @@ async fn a_guest_sees_what_they_are_granted() {
     let access = state.store.document_access(id).await.unwrap().unwrap();
     let share = authorise(&subject, Action::Share, &Resource::Document(id, &access)).unwrap();
     let grant = Some(Role::Editor);
-    state.store.set_grant(&share, Grantee::User(user), grant).await.unwrap();
+    state
+        .store
+        .set_grant(&share, Grantee::User(user), grant, event())
+        .await
+        .unwrap();
     assert_eq!(vic.titles(false).await, ["Globex"]);
     assert_eq!(vic.get(&path).await.json(), made);
     assert_eq!(vic.post(&format!("{path}/archive"), json!({})).await.status, 204);

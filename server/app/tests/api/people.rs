@@ -3,7 +3,7 @@
 use fieldbook::config::Config;
 use fieldbook::startup::Server;
 use fieldbook_core::id::UserId;
-use fieldbook_store::{Account, Place, Role, Workspace, WorkspaceRole};
+use fieldbook_store::{Account, AuditAction, AuditEvent, Credential, Place, Role, Workspace, WorkspaceRole};
 use reqwest::header::{HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -16,6 +16,11 @@ pub(crate) struct TestServer {
     pub(crate) server: Server,
     pub(crate) folder: TempDir,
     client: reqwest::Client,
+}
+
+/// For what tests do past the API.
+pub(crate) fn event() -> AuditEvent {
+    fieldbook::audit::on_this_machine(AuditAction::MemberChanged, Credential::CommandLine)
 }
 
 /// What came back.

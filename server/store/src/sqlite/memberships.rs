@@ -16,7 +16,8 @@ use super::documents::parse_id;
 use super::error::damaged;
 use super::{SqliteStore, access, numbers, query};
 use crate::{
-    Access, DocumentEntry, Grant, Group, Member, Memberships, StoreError, Touched, Workspace, WorkspaceSettings,
+    Access, AuditEvent, DocumentEntry, Grant, Group, Member, Memberships, StoreError, Touched, Workspace,
+    WorkspaceSettings,
 };
 
 #[async_trait]
@@ -33,12 +34,17 @@ impl Access for SqliteStore {
         read.await
     }
 
-    async fn found_workspace(&self, permit: &Permit, workspace: Workspace) -> Result<Touched, StoreError> {
+    async fn found_workspace(
+        &self,
+        permit: &Permit,
+        workspace: Workspace,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError> {
         if permit.action() != Action::CreateWorkspace {
             return Err(not_permitted());
         }
         let founder = permit.user();
-        let change = self.change(move |connection| {
+        let change = self.change(event, move |connection| {
             insert_workspace(connection, &workspace)?;
             set_member(
                 connection,
@@ -79,6 +85,7 @@ impl Access for SqliteStore {
         permit: &Permit,
         user: UserId,
         role: Option<WorkspaceRole>,
+        event: AuditEvent,
     ) -> Result<Touched, StoreError> {
         let (workspace, most) = match permit.action() {
             Action::ChangeMember(most) => (permitted(permit, permit.action())?, most),
@@ -87,13 +94,20 @@ impl Access for SqliteStore {
             }
             _ => return Err(not_permitted()),
         };
-        self.change(move |connection| set_member(connection, workspace, most, user, role))
-            .await
+        self.change(event, move |connection| {
+            set_member(connection, workspace, most, user, role)
+        })
+        .await
     }
 
-    async fn set_settings(&self, permit: &Permit, settings: WorkspaceSettings) -> Result<Touched, StoreError> {
+    async fn set_settings(
+        &self,
+        permit: &Permit,
+        settings: WorkspaceSettings,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ChangeSettings)?;
-        let change = self.change(move |connection| {
+        let change = self.change(event, move |connection| {
             let sql = "update workspaces set default_role = ?, new_documents = ? where id = ?";
             let (role, visibility) = (settings.default_role, settings.new_documents);
             let values = params![numbers::of(role), numbers::of(visibility), workspace.0];
@@ -103,9 +117,9 @@ impl Access for SqliteStore {
         change.await
     }
 
-    async fn put_group(&self, permit: &Permit, id: GroupId, name: &str) -> Result<(), StoreError> {
+    async fn put_group(&self, permit: &Permit, id: GroupId, name: &str, event: AuditEvent) -> Result<(), StoreError> {
         let (workspace, name) = (permitted(permit, Action::ManageGroups)?, name.to_owned());
-        let write = self.writer.write(move |connection| {
+        let write = self.write_audited(event, move |connection| {
             let sql = "select exists (select 1 from groups join workspaces on workspaces.key = groups.workspace
                  where workspaces.id = ? and name_key = ? and groups.id != ?)";
             let key = name_key(&name);
@@ -122,9 +136,9 @@ impl Access for SqliteStore {
         found(write.await?, "workspace, or the group is another's")
     }
 
-    async fn delete_group(&self, permit: &Permit, id: GroupId) -> Result<Touched, StoreError> {
+    async fn delete_group(&self, permit: &Permit, id: GroupId, event: AuditEvent) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ManageGroups)?;
-        let change = self.change(move |connection| {
+        let change = self.change(event, move |connection| {
             let touched = of_group(connection, id)?;
             // Its members and grants go with it.
             let sql = "delete from groups where id = ? and workspace = (select key from workspaces where id = ?)";
@@ -143,9 +157,10 @@ impl Access for SqliteStore {
         id: GroupId,
         user: UserId,
         is_in: bool,
+        event: AuditEvent,
     ) -> Result<Touched, StoreError> {
         let workspace = permitted(permit, Action::ManageGroups)?;
-        let change = self.change(move |connection| {
+        let change = self.change(event, move |connection| {
             let sql = if is_in {
                 "insert into group_members (\"group\", account)
                  select groups.key, accounts.key from groups
@@ -186,33 +201,51 @@ impl Access for SqliteStore {
         read.await
     }
 
-    async fn set_grant(&self, permit: &Permit, grantee: Grantee, role: Option<Role>) -> Result<Touched, StoreError> {
+    async fn set_grant(
+        &self,
+        permit: &Permit,
+        grantee: Grantee,
+        role: Option<Role>,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        self.change(move |connection| access::set_grant(connection, &permit, grantee, role))
-            .await
+        self.change(event, move |connection| {
+            access::set_grant(connection, &permit, grantee, role)
+        })
+        .await
     }
 
-    async fn set_visibility(&self, permit: &Permit, visibility: Visibility) -> Result<Touched, StoreError> {
+    async fn set_visibility(
+        &self,
+        permit: &Permit,
+        visibility: Visibility,
+        event: AuditEvent,
+    ) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        self.change(move |connection| access::set_visibility(connection, &permit, visibility))
-            .await
+        self.change(event, move |connection| {
+            access::set_visibility(connection, &permit, visibility)
+        })
+        .await
     }
 
-    async fn change_state(&self, permit: &Permit, now_ms: i64) -> Result<Touched, StoreError> {
+    async fn change_state(&self, permit: &Permit, now_ms: i64, event: AuditEvent) -> Result<Touched, StoreError> {
         let permit = permit.clone();
-        self.change(move |connection| access::change_state(connection, &permit, now_ms))
-            .await
+        self.change(event, move |connection| {
+            access::change_state(connection, &permit, now_ms)
+        })
+        .await
     }
 }
 
 impl SqliteStore {
-    /// A write that says what it touches.
+    /// A write that says what it touches, and is in the log of what was done.
     async fn change(
         &self,
+        event: AuditEvent,
         job: impl FnOnce(&Connection) -> Result<Touched, StoreError> + Send + 'static,
     ) -> Result<Touched, StoreError> {
         let (told, touched) = oneshot::channel();
-        let write = self.writer.write(move |connection| {
+        let write = self.write_audited(event, move |connection| {
             // Whoever asked may have gone.
             let _ = told.send(job(connection)?);
             Ok(true)

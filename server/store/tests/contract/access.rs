@@ -10,7 +10,7 @@ use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 use fieldbook_store::{Account, Memberships, Store, Touched, Workspace, WorkspaceSettings};
 use uuid::Uuid;
 
-use crate::sample::{House, account, assert_error, changes, workspace};
+use crate::sample::{House, account, assert_error, changes, event, workspace};
 
 /// Somebody as the store knows them.
 async fn subject(store: &impl Store, account: &Account) -> Subject {
@@ -53,7 +53,7 @@ pub(crate) async fn a_person_may_be_in_several_workspaces(store: &impl Store) {
     store.create_workspace(south.clone()).await.unwrap();
     let ann = house.ann.id;
     store
-        .set_member(&regards(&south), ann, Some(WorkspaceRole::Guest))
+        .set_member(&regards(&south), ann, Some(WorkspaceRole::Guest), event())
         .await
         .unwrap();
     let settings = WorkspaceSettings {
@@ -61,7 +61,7 @@ pub(crate) async fn a_person_may_be_in_several_workspaces(store: &impl Store) {
         new_documents: Visibility::Private,
     };
     store
-        .set_settings(&permit(&south, Action::ChangeSettings), settings)
+        .set_settings(&permit(&south, Action::ChangeSettings), settings, event())
         .await
         .unwrap();
     let memberships = store.memberships(ann, None).await.unwrap();
@@ -73,7 +73,10 @@ pub(crate) async fn a_person_may_be_in_several_workspaces(store: &impl Store) {
     ];
     assert_eq!(memberships.of, BTreeMap::from(expected));
     assert_eq!(memberships.home, Some(house.workspace.id));
-    store.set_member(&regards(&house.workspace), ann, None).await.unwrap();
+    store
+        .set_member(&regards(&house.workspace), ann, None, event())
+        .await
+        .unwrap();
     let memberships = store.memberships(ann, None).await.unwrap();
     assert_eq!((memberships.of.len(), memberships.home), (1, Some(south.id)));
     assert_eq!(
@@ -90,7 +93,7 @@ pub(crate) async fn a_person_may_be_in_several_workspaces(store: &impl Store) {
         ..in_south
     };
     assert_eq!(vouched.of, BTreeMap::from([(south.id, as_owner)]));
-    store.set_member(&regards(&south), ann, None).await.unwrap();
+    store.set_member(&regards(&south), ann, None, event()).await.unwrap();
     assert_eq!(store.memberships(ann, None).await.unwrap(), Memberships::default());
     assert_eq!(store.account(ann).await.unwrap().unwrap().home, None);
 }
@@ -101,26 +104,38 @@ pub(crate) async fn people_are_changed_within_bounds(store: &impl Store) {
     let owner = join(store, "Owner", north, WorkspaceRole::Owner).await;
     let by_admin = permit(north, Action::ChangeMember(WorkspaceRole::Admin));
     let guest = Some(WorkspaceRole::Guest);
-    assert_error!(store.set_member(&by_admin, owner.id, guest).await, Conflict);
-    assert_error!(store.set_member(&by_admin, owner.id, None).await, Conflict);
+    assert_error!(store.set_member(&by_admin, owner.id, guest, event()).await, Conflict);
+    assert_error!(store.set_member(&by_admin, owner.id, None, event()).await, Conflict);
     let too_high = Some(WorkspaceRole::Owner);
-    assert_error!(store.set_member(&by_admin, house.ann.id, too_high).await, Conflict);
+    assert_error!(
+        store.set_member(&by_admin, house.ann.id, too_high, event()).await,
+        Conflict
+    );
     store
-        .set_member(&by_admin, house.ann.id, Some(WorkspaceRole::Admin))
+        .set_member(&by_admin, house.ann.id, Some(WorkspaceRole::Admin), event())
         .await
         .unwrap();
     // The last owner stays.
-    assert_error!(store.set_member(&regards(north), owner.id, guest).await, Conflict);
-    assert_error!(store.set_member(&regards(north), owner.id, None).await, Conflict);
-    store.set_member(&regards(north), house.ann.id, too_high).await.unwrap();
+    assert_error!(
+        store.set_member(&regards(north), owner.id, guest, event()).await,
+        Conflict
+    );
+    assert_error!(
+        store.set_member(&regards(north), owner.id, None, event()).await,
+        Conflict
+    );
+    store
+        .set_member(&regards(north), house.ann.id, too_high, event())
+        .await
+        .unwrap();
     let leave = authorise(
         &subject(store, &owner).await,
         Action::Leave,
         &Resource::Workspace(north.id),
     )
     .unwrap();
-    assert_error!(store.set_member(&leave, house.ann.id, None).await, Conflict);
-    store.set_member(&leave, owner.id, None).await.unwrap();
+    assert_error!(store.set_member(&leave, house.ann.id, None, event()).await, Conflict);
+    store.set_member(&leave, owner.id, None, event()).await.unwrap();
     let members = store.members(&permit(north, Action::SeeMembers)).await.unwrap();
     let members: Vec<_> = members
         .iter()
@@ -128,10 +143,13 @@ pub(crate) async fn people_are_changed_within_bounds(store: &impl Store) {
         .collect();
     assert_eq!(members, [("Ann", WorkspaceRole::Owner)]);
     let nobody = UserId(Uuid::new_v4());
-    assert_error!(store.set_member(&regards(north), nobody, guest).await, Conflict);
+    assert_error!(
+        store.set_member(&regards(north), nobody, guest, event()).await,
+        Conflict
+    );
     assert_error!(
         store
-            .set_member(&permit(north, Action::SeeMembers), house.ann.id, None)
+            .set_member(&permit(north, Action::SeeMembers), house.ann.id, None, event())
             .await,
         Conflict
     );
@@ -144,22 +162,28 @@ pub(crate) async fn groups_are_of_one_workspace(store: &impl Store) {
     let bo = join(store, "Bo", &south, WorkspaceRole::Member).await;
     let (north, manage) = (&house.workspace, permit(&house.workspace, Action::ManageGroups));
     let [sales, press] = [(); 2].map(|()| GroupId(Uuid::new_v4()));
-    store.put_group(&manage, sales, "Sales").await.unwrap();
-    assert_error!(store.put_group(&manage, press, "sALES").await, Taken);
-    store.put_group(&manage, press, "Press").await.unwrap();
-    store.put_group(&manage, sales, "sales").await.unwrap();
+    store.put_group(&manage, sales, "Sales", event()).await.unwrap();
+    assert_error!(store.put_group(&manage, press, "sALES", event()).await, Taken);
+    store.put_group(&manage, press, "Press", event()).await.unwrap();
+    store.put_group(&manage, sales, "sales", event()).await.unwrap();
     let of_south = permit(&south, Action::ManageGroups);
     store
-        .put_group(&of_south, GroupId(Uuid::new_v4()), "Sales")
+        .put_group(&of_south, GroupId(Uuid::new_v4()), "Sales", event())
         .await
         .unwrap();
-    assert_error!(store.put_group(&of_south, sales, "Mine").await, Conflict);
-    assert_error!(store.delete_group(&of_south, sales).await, Conflict);
-    assert_error!(store.set_group_member(&manage, sales, bo.id, true).await, Conflict);
-    assert_error!(store.set_group_member(&of_south, sales, bo.id, true).await, Conflict);
+    assert_error!(store.put_group(&of_south, sales, "Mine", event()).await, Conflict);
+    assert_error!(store.delete_group(&of_south, sales, event()).await, Conflict);
+    assert_error!(
+        store.set_group_member(&manage, sales, bo.id, true, event()).await,
+        Conflict
+    );
+    assert_error!(
+        store.set_group_member(&of_south, sales, bo.id, true, event()).await,
+        Conflict
+    );
     for _ in 0..2 {
         store
-            .set_group_member(&manage, sales, house.ann.id, true)
+            .set_group_member(&manage, sales, house.ann.id, true, event())
             .await
             .unwrap();
     }
@@ -172,14 +196,14 @@ pub(crate) async fn groups_are_of_one_workspace(store: &impl Store) {
     let ann = store.memberships(house.ann.id, None).await.unwrap();
     assert!(ann.of[&north.id].groups.contains(&sales));
     store
-        .set_group_member(&manage, sales, house.ann.id, false)
+        .set_group_member(&manage, sales, house.ann.id, false, event())
         .await
         .unwrap();
     store
-        .set_group_member(&manage, sales, house.ann.id, true)
+        .set_group_member(&manage, sales, house.ann.id, true, event())
         .await
         .unwrap();
-    store.delete_group(&manage, sales).await.unwrap();
+    store.delete_group(&manage, sales, event()).await.unwrap();
     let ann = store.memberships(house.ann.id, None).await.unwrap();
     assert!(ann.of[&north.id].groups.is_empty());
 }
@@ -190,13 +214,19 @@ pub(crate) async fn grants_are_given_and_taken(store: &impl Store) {
     let bo = join(store, "Bo", &house.workspace, WorkspaceRole::Guest).await;
     let group = GroupId(Uuid::new_v4());
     let manage = permit(&house.workspace, Action::ManageGroups);
-    store.put_group(&manage, group, "Sales").await.unwrap();
+    store.put_group(&manage, group, "Sales", event()).await.unwrap();
     let share = on_document(store, &house.ann, Action::Share, id).await;
     let [ann, of_bo] = [house.ann.id, bo.id].map(Grantee::User);
-    store.set_grant(&share, of_bo, Some(Role::Viewer)).await.unwrap();
-    store.set_grant(&share, of_bo, Some(Role::Editor)).await.unwrap();
     store
-        .set_grant(&share, Grantee::Group(group), Some(Role::Commenter))
+        .set_grant(&share, of_bo, Some(Role::Viewer), event())
+        .await
+        .unwrap();
+    store
+        .set_grant(&share, of_bo, Some(Role::Editor), event())
+        .await
+        .unwrap();
+    store
+        .set_grant(&share, Grantee::Group(group), Some(Role::Commenter), event())
         .await
         .unwrap();
     let access = store.document_access(id).await.unwrap().unwrap();
@@ -220,17 +250,26 @@ pub(crate) async fn grants_are_given_and_taken(store: &impl Store) {
     assert_eq!(named, expected);
     assert_error!(store.grants(&share).await, Conflict);
     let nobody = Grantee::User(UserId(Uuid::new_v4()));
-    assert_error!(store.set_grant(&share, nobody, Some(Role::Viewer)).await, Conflict);
+    assert_error!(
+        store.set_grant(&share, nobody, Some(Role::Viewer), event()).await,
+        Conflict
+    );
     let nobody = Grantee::Group(GroupId(Uuid::new_v4()));
-    assert_error!(store.set_grant(&share, nobody, Some(Role::Viewer)).await, Conflict);
+    assert_error!(
+        store.set_grant(&share, nobody, Some(Role::Viewer), event()).await,
+        Conflict
+    );
     let hide = on_document(store, &house.ann, Action::ChangeVisibility, id).await;
-    assert_error!(store.set_grant(&hide, of_bo, None).await, Conflict);
-    store.set_visibility(&hide, Visibility::Private).await.unwrap();
+    assert_error!(store.set_grant(&hide, of_bo, None, event()).await, Conflict);
+    store.set_visibility(&hide, Visibility::Private, event()).await.unwrap();
     // Somebody owns it by name.
-    assert_error!(store.set_grant(&share, ann, None).await, Conflict);
-    assert_error!(store.set_grant(&share, ann, Some(Role::Editor)).await, Conflict);
-    store.set_grant(&share, of_bo, None).await.unwrap();
-    store.delete_group(&manage, group).await.unwrap();
+    assert_error!(store.set_grant(&share, ann, None, event()).await, Conflict);
+    assert_error!(
+        store.set_grant(&share, ann, Some(Role::Editor), event()).await,
+        Conflict
+    );
+    store.set_grant(&share, of_bo, None, event()).await.unwrap();
+    store.delete_group(&manage, group, event()).await.unwrap();
     let access = store.document_access(id).await.unwrap().unwrap();
     assert_eq!(access.visibility, Visibility::Private);
     assert_eq!(access.grants, BTreeMap::from([(ann, Role::Owner)]));
@@ -242,7 +281,7 @@ pub(crate) async fn leaving_ends_every_grant_for_good(store: &impl Store) {
     let bo = join(store, "Bo", &house.workspace, WorkspaceRole::Guest).await;
     let share = on_document(store, &house.ann, Action::Share, id).await;
     store
-        .set_grant(&share, Grantee::User(bo.id), Some(Role::Editor))
+        .set_grant(&share, Grantee::User(bo.id), Some(Role::Editor), event())
         .await
         .unwrap();
     let listed = async || {
@@ -253,10 +292,13 @@ pub(crate) async fn leaving_ends_every_grant_for_good(store: &impl Store) {
             .len()
     };
     assert_eq!(listed().await, 1);
-    store.set_member(&regards(&house.workspace), bo.id, None).await.unwrap();
+    store
+        .set_member(&regards(&house.workspace), bo.id, None, event())
+        .await
+        .unwrap();
     assert_eq!(listed().await, 0);
     store
-        .set_member(&regards(&house.workspace), bo.id, Some(WorkspaceRole::Guest))
+        .set_member(&regards(&house.workspace), bo.id, Some(WorkspaceRole::Guest), event())
         .await
         .unwrap();
     assert_eq!(listed().await, 0);
@@ -268,7 +310,7 @@ pub(crate) async fn a_document_is_put_away_thrown_away_and_taken_back(store: &im
     let id = house.document(store, 1).await;
     let act = async |action, now_ms| {
         let permit = on_document(store, &house.ann, action, id).await;
-        store.change_state(&permit, now_ms).await.unwrap();
+        store.change_state(&permit, now_ms, event()).await.unwrap();
         let entry = store.document(id).await.unwrap().unwrap();
         (entry.state, entry.archived_at_ms, entry.trashed_at_ms)
     };
@@ -287,7 +329,7 @@ pub(crate) async fn a_document_is_put_away_thrown_away_and_taken_back(store: &im
     assert_eq!(act(Action::Restore, 8).await, (State::InUse, None, None));
     assert_eq!(act(Action::Restore, 9).await, (State::InUse, None, None));
     let read = on_document(store, &house.ann, Action::Read, id).await;
-    assert_error!(store.change_state(&read, 10).await, Conflict);
+    assert_error!(store.change_state(&read, 10, event()).await, Conflict);
 }
 
 pub(crate) async fn what_is_purged_is_gone_and_does_not_come_back(store: &impl Store) {
@@ -298,13 +340,13 @@ pub(crate) async fn what_is_purged_is_gone_and_does_not_come_back(store: &impl S
         .await
         .unwrap();
     let trash = on_document(store, &house.ann, Action::Trash, id).await;
-    store.change_state(&trash, 1).await.unwrap();
+    store.change_state(&trash, 1, event()).await.unwrap();
     let purge = on_document(store, &house.ann, Action::Purge, id).await;
     let restore = on_document(store, &house.ann, Action::Restore, id).await;
-    store.change_state(&restore, 2).await.unwrap();
-    assert_error!(store.change_state(&purge, 3).await, Conflict);
-    store.change_state(&trash, 4).await.unwrap();
-    store.change_state(&purge, 5).await.unwrap();
+    store.change_state(&restore, 2, event()).await.unwrap();
+    assert_error!(store.change_state(&purge, 3, event()).await, Conflict);
+    store.change_state(&trash, 4, event()).await.unwrap();
+    store.change_state(&purge, 5, event()).await.unwrap();
     let stored = store.load(id).await.unwrap().unwrap();
     assert_eq!((stored.access.state, stored.access.grants.len()), (State::Purged, 0));
     assert!(stored.archive.is_none() && stored.tail.is_empty());
@@ -327,7 +369,7 @@ pub(crate) async fn what_is_purged_is_gone_and_does_not_come_back(store: &impl S
         store.replace_archive(id, 0, crate::sample::archive(0, 6, 4)).await,
         Conflict
     );
-    assert_error!(store.change_state(&restore, 6).await, Conflict);
+    assert_error!(store.change_state(&restore, 6, event()).await, Conflict);
     assert_error!(store.set_summary(id, Some("back"), 7, 1).await, Conflict);
     assert!(store.behind_in_the_list().await.unwrap().is_empty());
 }
@@ -359,20 +401,23 @@ pub(crate) async fn a_change_says_what_it_touches(store: &impl Store) {
         documents: documents.to_vec(),
     };
     let granted = store
-        .set_grant(&share, Grantee::User(bo.id), Some(Role::Editor))
+        .set_grant(&share, Grantee::User(bo.id), Some(Role::Editor), event())
         .await
         .unwrap();
     assert_eq!(granted, about(&[], &[id]));
     let (group, manage) = (GroupId(Uuid::new_v4()), permit(&house.workspace, Action::ManageGroups));
-    store.put_group(&manage, group, "Sales").await.unwrap();
-    let joined = store.set_group_member(&manage, group, bo.id, true).await.unwrap();
+    store.put_group(&manage, group, "Sales", event()).await.unwrap();
+    let joined = store
+        .set_group_member(&manage, group, bo.id, true, event())
+        .await
+        .unwrap();
     assert_eq!(joined, about(&[bo.id], &[]));
     store
-        .set_grant(&share, Grantee::Group(group), Some(Role::Viewer))
+        .set_grant(&share, Grantee::Group(group), Some(Role::Viewer), event())
         .await
         .unwrap();
     assert_eq!(
-        store.delete_group(&manage, group).await.unwrap(),
+        store.delete_group(&manage, group, event()).await.unwrap(),
         about(&[bo.id], &[id])
     );
     let settings = WorkspaceSettings {
@@ -380,14 +425,17 @@ pub(crate) async fn a_change_says_what_it_touches(store: &impl Store) {
         new_documents: Visibility::Private,
     };
     let changed = store
-        .set_settings(&permit(&house.workspace, Action::ChangeSettings), settings)
+        .set_settings(&permit(&house.workspace, Action::ChangeSettings), settings, event())
         .await
         .unwrap();
     assert_eq!((changed.users.len(), changed.documents.len()), (2, 2));
-    let removed = store.set_member(&regards(&house.workspace), bo.id, None).await.unwrap();
+    let removed = store
+        .set_member(&regards(&house.workspace), bo.id, None, event())
+        .await
+        .unwrap();
     assert_eq!(removed, about(&[bo.id], &[id]));
     let trash = on_document(store, &house.ann, Action::Trash, id).await;
-    assert_eq!(store.change_state(&trash, 1).await.unwrap(), about(&[], &[id]));
+    assert_eq!(store.change_state(&trash, 1, event()).await.unwrap(), about(&[], &[id]));
 }
 
 pub(crate) async fn a_workspace_is_founded_by_its_owner(store: &impl Store) {
@@ -395,18 +443,20 @@ pub(crate) async fn a_workspace_is_founded_by_its_owner(store: &impl Store) {
     let south = workspace("South");
     let owner = Subject::of(house.ann.id, "Ann", house.workspace.id, WorkspaceRole::Owner);
     let found = authorise(&owner, Action::CreateWorkspace, &Resource::Server).unwrap();
-    let touched = store.found_workspace(&found, south.clone()).await.unwrap();
+    let touched = store.found_workspace(&found, south.clone(), event()).await.unwrap();
     assert_eq!(touched.users, [house.ann.id]);
     let memberships = store.memberships(house.ann.id, None).await.unwrap();
     assert_eq!(memberships.of[&south.id].role, WorkspaceRole::Owner);
     assert_eq!(memberships.home, Some(house.workspace.id));
     assert_error!(
-        store.found_workspace(&regards(&south), workspace("West")).await,
+        store
+            .found_workspace(&regards(&south), workspace("West"), event())
+            .await,
         Conflict
     );
     let stranger = Subject::of(UserId(Uuid::new_v4()), "x", house.workspace.id, WorkspaceRole::Owner);
     let found = authorise(&stranger, Action::CreateWorkspace, &Resource::Server).unwrap();
     let west = workspace("West");
-    assert_error!(store.found_workspace(&found, west.clone()).await, Conflict);
+    assert_error!(store.found_workspace(&found, west.clone(), event()).await, Conflict);
     assert_eq!(store.workspace(west.id).await.unwrap(), None);
 }

@@ -1,8 +1,9 @@
+use fieldbook_core::access::{Action, Resource, Subject, WorkspaceRole, authorise};
 use fieldbook_core::id::UserId;
 use fieldbook_store::{AuditAction, AuditEvent, Credential, Named, Store};
 use uuid::Uuid;
 
-use crate::sample::{House, assert_error, event, workspace};
+use crate::sample::{House, account, assert_error, event, workspace};
 
 async fn events(store: &impl Store) -> Vec<AuditEvent> {
     let entries = store.audit_log(None, None, 1_000).await.unwrap();
@@ -103,4 +104,34 @@ pub(crate) async fn refusals_have_a_bound(store: &impl Store) {
             .await
             .unwrap()
     );
+}
+
+pub(crate) async fn a_change_of_access_and_its_entry_are_one(store: &impl Store) {
+    let house = House::build(store).await;
+    let owner = Subject::of(UserId(Uuid::nil()), "owner", house.workspace.id, WorkspaceRole::Owner);
+    let change = Action::ChangeMember(WorkspaceRole::Owner);
+    let permit = authorise(&owner, change, &Resource::Workspace(house.workspace.id)).unwrap();
+    let changed = AuditEvent {
+        action: AuditAction::MemberChanged,
+        ..event()
+    };
+    let guest = Some(WorkspaceRole::Guest);
+    let nobody = UserId(Uuid::new_v4());
+    assert_error!(
+        store.set_member(&permit, nobody, guest, changed.clone()).await,
+        Conflict
+    );
+    assert_eq!(events(store).await, []);
+    // The last owner stays, so an owner is made before.
+    let zoe = account("Zoe", &house.workspace);
+    store.create_account(zoe.clone()).await.unwrap();
+    store
+        .set_member(&permit, zoe.id, Some(WorkspaceRole::Owner), changed.clone())
+        .await
+        .unwrap();
+    store
+        .set_member(&permit, house.ann.id, guest, changed.clone())
+        .await
+        .unwrap();
+    assert_eq!(events(store).await, [changed.clone(), changed]);
 }

@@ -109,6 +109,7 @@ macro_rules! contract {
             access::a_credential_that_grants_lists_what_it_grants,
             access::a_change_says_what_it_touches,
             worlds::the_list_is_what_the_rule_says,
+            audit::a_change_of_access_and_its_entry_are_one,
             audit::an_event_is_read_as_it_was_written,
             audit::the_last_come_first_and_page_by_page,
             audit::a_workspace_sees_its_own_and_what_belongs_to_none,

@@ -9,7 +9,7 @@ use fieldbook_core::id::{DocumentId, GroupId, WorkspaceId};
 use fieldbook_store::{Account, NewDocument, Store, Workspace, WorkspaceSettings};
 use uuid::Uuid;
 
-use crate::sample::{account, changes, creation, document_id, workspace};
+use crate::sample::{account, changes, creation, document_id, event, workspace};
 
 const WORLDS: u64 = 12;
 
@@ -49,14 +49,14 @@ impl<S: Store> World<'_, S> {
             let owner = power(workspace.id, &[]);
             let may = |action| authorise(&owner, action, &Resource::Workspace(workspace.id)).unwrap();
             self.store
-                .set_settings(&may(Action::ChangeSettings), settings)
+                .set_settings(&may(Action::ChangeSettings), settings, event())
                 .await
                 .unwrap();
             for group in 0..2 {
                 let id = GroupId(Uuid::new_v4());
                 let name = format!("Group {group}");
                 self.store
-                    .put_group(&may(Action::ManageGroups), id, &name)
+                    .put_group(&may(Action::ManageGroups), id, &name, event())
                     .await
                     .unwrap();
                 self.groups.push(id);
@@ -95,13 +95,13 @@ impl<S: Store> World<'_, S> {
                 }
                 let role = Some(pick(&mut self.rng, WorkspaceRole::ALL));
                 let change = may(Action::ChangeMember(WorkspaceRole::Owner));
-                self.store.set_member(&change, person.id, role).await.unwrap();
+                self.store.set_member(&change, person.id, role, event()).await.unwrap();
                 for group in self.groups.clone() {
                     if self.rng.bool() {
                         // Half of them are of the other workspace.
                         let _ = self
                             .store
-                            .set_group_member(&may(Action::ManageGroups), group, person.id, true)
+                            .set_group_member(&may(Action::ManageGroups), group, person.id, true, event())
                             .await;
                     }
                 }
@@ -123,11 +123,11 @@ impl<S: Store> World<'_, S> {
                 if self.rng.u8(..10) < 3 {
                     // Not everybody is in its workspace.
                     let role = Some(pick(&mut self.rng, Role::ALL));
-                    let _ = self.store.set_grant(&share, grantee, role).await;
+                    let _ = self.store.set_grant(&share, grantee, role, event()).await;
                 }
             }
             let visibility = pick(&mut self.rng, Visibility::ALL);
-            let _ = self.store.set_visibility(&hide, visibility).await;
+            let _ = self.store.set_visibility(&hide, visibility, event()).await;
             let actions = pick(
                 &mut self.rng,
                 &[
@@ -139,7 +139,7 @@ impl<S: Store> World<'_, S> {
                 ],
             );
             for action in actions {
-                self.store.change_state(&may(*action).await, 2).await.unwrap();
+                self.store.change_state(&may(*action).await, 2, event()).await.unwrap();
             }
         }
     }
