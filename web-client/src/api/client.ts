@@ -3,11 +3,17 @@ import type { paths } from "./schema";
 import type {
   DocumentEntry,
   DocumentKind,
+  DocumentRole,
+  Group,
   Invitation,
   InvitationLink,
+  Member,
   NewAccount,
+  OwnWorkspace,
   Role,
   Session,
+  Sharing,
+  Visibility,
 } from "./types";
 
 /** The server answered, and said no. `message` is fit to be shown. */
@@ -34,7 +40,7 @@ export function whenUnauthorized(react: () => void): void {
   onUnauthorized = react;
 }
 
-const { GET, POST, DELETE } = createClient<paths>({
+const { GET, POST, PUT, DELETE } = createClient<paths>({
   baseUrl: location.origin,
   credentials: "same-origin",
   cache: "no-store",
@@ -60,6 +66,29 @@ export const api = {
     answer(POST("/api/documents/{id}/archive", { params: { path: { id } } })),
   restore: (id: string): Promise<void> =>
     answer(POST("/api/documents/{id}/restore", { params: { path: { id } } })),
+  document: (id: string): Promise<DocumentEntry> =>
+    answer(GET("/api/documents/{id}", { params: { path: { id } } })),
+  sharing: (id: string): Promise<Sharing> =>
+    answer(GET("/api/documents/{id}/access", { params: { path: { id } } })),
+  setVisibility: (id: string, visibility: Visibility): Promise<void> =>
+    answer(PUT("/api/documents/{id}/access", { params: { path: { id } }, body: { visibility } })),
+  grantToPerson: (id: string, person: string, role: DocumentRole): Promise<void> =>
+    answer(
+      PUT("/api/documents/{id}/access/people/{person}", { params: { path: { id, person } }, body: { role } }),
+    ),
+  withdrawFromPerson: (id: string, person: string): Promise<void> =>
+    answer(DELETE("/api/documents/{id}/access/people/{person}", { params: { path: { id, person } } })),
+  grantToGroup: (id: string, group: string, role: DocumentRole): Promise<void> =>
+    answer(
+      PUT("/api/documents/{id}/access/groups/{group}", { params: { path: { id, group } }, body: { role } }),
+    ),
+  withdrawFromGroup: (id: string, group: string): Promise<void> =>
+    answer(DELETE("/api/documents/{id}/access/groups/{group}", { params: { path: { id, group } } })),
+  workspaces: async (): Promise<OwnWorkspace[]> => (await answer(GET("/api/workspaces"))).workspaces,
+  members: async (workspace: string): Promise<Member[]> =>
+    (await answer(GET("/api/workspaces/{id}/members", { params: { path: { id: workspace } } }))).members,
+  groups: async (workspace: string): Promise<Group[]> =>
+    (await answer(GET("/api/workspaces/{id}/groups", { params: { path: { id: workspace } } }))).groups,
 };
 
 interface Answer<T> {
