@@ -81,6 +81,9 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await page.keyboard.press("Escape");
     await page.getByRole("link", { name: "Archive", exact: true }).click();
     await inspect(page, `${device}-archive`);
+    await page.getByRole("link", { name: "Trash", exact: true }).click();
+    await inspect(page, `${device}-trash`);
+    await page.goBack();
 
     await world.server.kill();
     await page.goBack();

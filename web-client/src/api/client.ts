@@ -1,4 +1,5 @@
 import createClient from "openapi-fetch";
+import type { Shelf } from "~/model/shelf";
 import type { paths } from "./schema";
 import type {
   DocumentEntry,
@@ -58,14 +59,20 @@ export const api = {
   acceptInvitation: (secret: string, body: NewAccount): Promise<Session> =>
     answer(POST("/api/invitations/{secret}/accept", { params: { path: { secret } }, body })),
   invite: (role: Role): Promise<InvitationLink> => answer(POST("/api/invitations", { body: { role } })),
-  documents: async (archived: boolean): Promise<DocumentEntry[]> =>
-    (await answer(GET("/api/documents", { params: { query: { archived } } }))).documents,
+  documents: async (shelf: Shelf): Promise<DocumentEntry[]> => {
+    const query = { archived: shelf === "archive", trashed: shelf === "trash" };
+    return (await answer(GET("/api/documents", { params: { query } }))).documents;
+  },
   createDocument: (kind: DocumentKind, title: string): Promise<DocumentEntry> =>
     answer(POST("/api/documents", { body: { kind, title } })),
   archive: (id: string): Promise<void> =>
     answer(POST("/api/documents/{id}/archive", { params: { path: { id } } })),
   restore: (id: string): Promise<void> =>
     answer(POST("/api/documents/{id}/restore", { params: { path: { id } } })),
+  trash: (id: string): Promise<void> =>
+    answer(POST("/api/documents/{id}/trash", { params: { path: { id } } })),
+  /** Deletes for ever what is in the trash. */
+  purge: (id: string): Promise<void> => answer(DELETE("/api/documents/{id}", { params: { path: { id } } })),
   document: (id: string): Promise<DocumentEntry> =>
     answer(GET("/api/documents/{id}", { params: { path: { id } } })),
   sharing: (id: string): Promise<Sharing> =>

@@ -29,11 +29,11 @@ interface DocumentPageProps {
   id: string;
   session: Session;
   onTitle: (id: string, title: string) => void;
-  onArchive: (id: string) => void;
+  onPutAway: (id: string, to: "archive" | "trash") => void;
 }
 
 /** A document with its title, its body and its tools. */
-export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: DocumentPageProps) {
+export function DocumentPage({ open, engine, id, session, onTitle, onPutAway }: DocumentPageProps) {
   const word = useObservable(open.word);
   const editable = mayWrite(word.role ?? session.role) && word.refused === null && !word.ended;
   const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
@@ -73,8 +73,13 @@ export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: 
             Copy all the words
           </MenuItem>
           {editable ? (
-            <MenuItem icon="archive" onSelect={() => onArchive(id)}>
+            <MenuItem icon="archive" onSelect={() => onPutAway(id, "archive")}>
               Archive
+            </MenuItem>
+          ) : null}
+          {editable && word.role === "owner" ? (
+            <MenuItem icon="trash" onSelect={() => onPutAway(id, "trash")}>
+              Move to trash
             </MenuItem>
           ) : null}
         </Menu>

@@ -73,7 +73,7 @@ function candidatesOf({ directory, people, groups }: SharingFacts): Candidate[] 
     return { kind: "person", id, name, detail: role === "guest" ? "Guest" : "" };
   });
   const teams = directory.groups.map(({ id, name, members: { length } }): Candidate => {
-    return { kind: "group", id, name, detail: `Group of ${length === 1 ? "1 person" : `${length} people`}` };
+    return { kind: "group", id, name, detail: `Group of ${length}` };
   });
   return [...members, ...teams].filter(({ id }) => !isNamed(id));
 }

@@ -65,7 +65,7 @@ function factsOf({ facts, self }: SharingPlace, kind: GrantRowProps["kind"], id:
   const words: string[] = [];
   if (kind === "group") {
     const size = facts.directory?.groups.find((group) => group.id === id)?.members.length;
-    words.push(size === undefined ? "Group" : `Group of ${size === 1 ? "1 person" : `${size} people`}`);
+    words.push(size === undefined ? "Group" : `Group of ${size}`);
   } else {
     if (id === self.id) words.push("You");
     if (isGuest(id, facts, self)) words.push("Guest");

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type Ref, useId, useState } from "react";
+import { type KeyboardEvent, type Ref, useEffect, useId, useState } from "react";
 import { Icon } from "~/ui/Icon";
 import { TextField } from "~/ui/TextField";
 import styles from "./Sharing.module.css";
@@ -7,7 +7,7 @@ export interface Candidate {
   kind: "person" | "group";
   id: string;
   name: string;
-  /** What tells them apart: "Guest", "Group of 3 people". */
+  /** What tells them apart: "Guest", "Group of 3". */
   detail: string;
 }
 
@@ -33,6 +33,10 @@ export function NamePicker(props: NamePickerProps) {
   const [closed, setClosed] = useState(true);
   const offered = closed || picked ? [] : matching(candidates, text);
   const open = offered.length > 0;
+  useEffect(() => {
+    // Above the keyboard of a phone, and above the end of the dialog.
+    if (open) document.getElementById(`${listId}-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [open, active, listId]);
   const pick = (candidate: Candidate | undefined) => {
     if (candidate === undefined) return;
     onPick(candidate);
