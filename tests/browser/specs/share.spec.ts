@@ -58,6 +58,23 @@ test("who may not change it sees who can see it, and whom to ask", async ({ worl
   await expect(dialog.getByRole("radio")).toHaveCount(0);
 });
 
+test("a guest who owns a document shares it with those who are named", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const guest = await world.person("Gus", undefined, "viewer");
+  const id = await ann.makesDocument("Renewal");
+  const dialog = await shares(ann);
+  await dialog.getByRole("combobox", { name: "Add a person or group" }).fill("Gus");
+  await dialog.getByRole("combobox", { name: "Role to give" }).selectOption("Owner");
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await expect(dialog.getByText(/You own it\. Also Gus \(guest\) owns it\.$/)).toBeVisible();
+  await guest.opens(id);
+  const theirs = await shares(guest);
+  await expect(theirs.getByText(/^Guests do not see who is in Meridian Sales West/)).toBeVisible();
+  await theirs.getByRole("combobox", { name: "Role of Ann" }).selectOption("Viewer");
+  await expect(theirs.getByRole("status")).toHaveText("Ann is a viewer now.");
+  await expect(dialog.getByText(/^Only owners can change this\. Ask Gus or the admins/)).toBeVisible();
+});
+
 test("sharing needs no pointer, and says what went wrong where it did", async ({ world }) => {
   const ann = await world.person("Ann");
   await world.person("Ben");
@@ -94,6 +111,16 @@ test("sharing needs no pointer, and says what went wrong where it did", async ({
   await expect(dialog.getByRole("status")).toHaveText("Ben is a viewer now.");
   await expect(field).toBeFocused();
 
+  const ben = dialog.getByRole("listitem").filter({ hasText: "Ben" });
+  await world.server.kill();
+  await ben.getByRole("combobox").selectOption("Editor");
+  await expect(ben.getByRole("alert")).toHaveText(/^The server can’t be reached\./);
+  await expect(ben.getByRole("combobox"), "as the server has it").toHaveValue("viewer");
+  await world.server.restart();
+  await ben.getByRole("combobox").selectOption("Editor");
+  await expect(dialog.getByRole("status")).toHaveText("Ben is an editor now.");
+  await expect(dialog.getByRole("alert")).toHaveCount(0);
+
   await page.keyboard.press("Escape");
   await expect(dialog).toBeHidden();
   await expect(page.getByRole("button", { name: "Share" })).toBeFocused();
@@ -109,6 +136,7 @@ test("an owner is asked before they shut themselves out", async ({ world }) => {
   await dialog.getByRole("radio", { name: /Only people named here/ }).click();
   await expect(dialog.getByText("You would not see this document any more.")).toBeVisible();
   await dialog.getByRole("button", { name: "Leave it as it is" }).click();
+  await expect(dialog.getByRole("radio", { name: /Only people named here/ })).toBeFocused();
   await expect(dialog.getByRole("radio", { name: /^Everyone/ })).toBeChecked();
   await expect(dialog.getByText(/^Everyone in Meridian Sales West can edit\./)).toBeVisible();
 });

@@ -53,6 +53,11 @@ describe("who can see a document", () => {
     );
   });
 
+  test("calls nobody else you", () => {
+    const people = [{ id: "cleo", name: "young", role: "owner" } as const];
+    expect(whoSees({ ...NORDICS, people }, ANN)).toBe("Everyone in Nordics can edit. Young owns it.");
+  });
+
   test("is a number, where it would be too many names", () => {
     expect(spoken(["Ann", "Ben", "Cleo", "Dan"])).toBe("Ann, Ben, Cleo and Dan");
     expect(spoken(["Ann", "Ben", "Cleo", "Dan", "Eve"])).toBe("Ann, Ben, Cleo and 2 more");

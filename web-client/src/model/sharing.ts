@@ -1,3 +1,4 @@
+import type { Shelf } from "./shelf";
 import type { Role } from "./status";
 
 export type Visibility = "workspace" | "private";
@@ -72,6 +73,14 @@ export function whoSees(facts: SharingFacts, self: Self): string {
     if (guests.length > 0) sentences.push(sentence("Also ", guests, role, false));
   }
   return sentences.join(" ");
+}
+
+/** Before that is said: that it does not hold until the document is in use again. */
+export function untilRestored(shelf: Shelf): string | null {
+  if (shelf === "current") return null;
+  return shelf === "trash"
+    ? "This document is in the trash, where only its owners see it. Once it is restored:"
+    : "This document is archived, and can only be read. Once it is restored:";
 }
 
 /** What everyone in the workspace gets by seeing the document. */
@@ -166,7 +175,7 @@ export function isGuest(id: string, { directory }: SharingFacts, self: Self): bo
 }
 
 function sentence(start: string, names: readonly string[], role: Role, only: boolean): string {
-  const isOne = names.length === 1 && !names[0]?.startsWith("you");
+  const isOne = names.length === 1 && !/^you( \(guest\))?$/.test(names[0] ?? "");
   const text = `${start}${spoken(names)} ${can(role, isOne, only)}.`;
   return text.charAt(0).toLocaleUpperCase("en") + text.slice(1);
 }

@@ -54,7 +54,7 @@ export function AddGrant({ place }: { place: SharingPlace }) {
         }}
       />
       <div className={styles.addAs}>
-        <Select label="Role of whom you add" value={role} options={ROLE_OPTIONS} onChange={setRole} />
+        <Select label="Role to give" value={role} options={ROLE_OPTIONS} onChange={setRole} />
         <Button type="submit" look="primary" disabled={text.trim() === ""}>
           Add
         </Button>

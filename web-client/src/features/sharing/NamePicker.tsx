@@ -30,24 +30,29 @@ export function NamePicker(props: NamePickerProps) {
   const { label, candidates, text, onText, onPick, picked, error, ref } = props;
   const listId = useId();
   const [active, setActive] = useState(0);
-  const [closed, setClosed] = useState(true);
-  const offered = closed || picked ? [] : matching(candidates, text);
+  // It does not close when the focus goes: what is pressed next would move away from under the pointer.
+  const [offers, setOffers] = useState<"none" | "what was typed" | "all">("none");
+  const nothing = picked || offers === "none" || (offers === "what was typed" && text.trim() === "");
+  const offered = nothing ? [] : matching(candidates, text);
   const open = offered.length > 0;
   useEffect(() => {
     // Above the keyboard of a phone, and above the end of the dialog.
-    if (open) document.getElementById(`${listId}-${active}`)?.scrollIntoView({ block: "nearest" });
+    if (!open) return;
+    for (const id of [listId, `${listId}-${active}`]) {
+      document.getElementById(id)?.scrollIntoView({ block: "nearest" });
+    }
   }, [open, active, listId]);
   const pick = (candidate: Candidate | undefined) => {
     if (candidate === undefined) return;
     onPick(candidate);
-    setClosed(true);
+    setOffers("none");
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0) {
       event.preventDefault();
       if (open) setActive((active + step + offered.length) % offered.length);
-      else setClosed(false);
+      else setOffers("all");
     } else if (open && event.key === "Enter") {
       event.preventDefault();
       pick(offered[active]);
@@ -55,7 +60,9 @@ export function NamePicker(props: NamePickerProps) {
       // Closes the offers, not the dialog.
       event.preventDefault();
       event.stopPropagation();
-      setClosed(true);
+      setOffers("none");
+    } else if (event.key === "Tab") {
+      setOffers("none");
     }
   };
   return (
@@ -74,10 +81,9 @@ export function NamePicker(props: NamePickerProps) {
         value={text}
         error={error}
         onKeyDown={onKeyDown}
-        onBlur={() => setClosed(true)}
         onChange={(event) => {
           setActive(0);
-          setClosed(event.target.value.trim() === "");
+          setOffers("what was typed");
           onText(event.target.value);
         }}
       />

@@ -1,5 +1,6 @@
 import { useRef, useState } from "react";
-import { spoken, whoSees } from "~/model/sharing";
+import { Unreachable } from "~/api/client";
+import { spoken, untilRestored, whoSees } from "~/model/sharing";
 import type { Role } from "~/model/status";
 import { Button } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
@@ -26,8 +27,8 @@ export function ShareDialog({ documentId, userId, role, onClose }: ShareDialogPr
     <Dialog title="Share" onClose={onClose}>
       {error === null ? null : (
         <Notice
-          tone="alert"
-          icon="alert"
+          tone={error instanceof Unreachable ? "waiting" : "alert"}
+          icon={error instanceof Unreachable ? "offline" : "alert"}
           title={data === undefined ? "This can’t be shown right now" : "This may not be up to date"}
           actions={
             <Button disabled={isFetching} onClick={() => void refetch()}>
@@ -52,8 +53,10 @@ export function ShareDialog({ documentId, userId, role, onClose }: ShareDialogPr
 
 function Shared({ place }: { place: SharingPlace }) {
   const { facts, self, mayChange } = place;
+  const caveat = untilRestored(place.shelf);
   return (
     <>
+      {caveat === null ? null : <p className={styles.reason}>{caveat}</p>}
       <p className={styles.sentence}>{whoSees(facts, self)}</p>
       {mayChange ? <VisibilityChoice place={place} /> : <p className={styles.reason}>{whyNot(place)}</p>}
       <Grants place={place} />
@@ -91,8 +94,8 @@ function Grants({ place }: { place: SharingPlace }) {
   );
 }
 
-function whyNot({ facts, isTrashed }: SharingPlace): string {
-  if (isTrashed) return "This document is in the trash. Restore it to change who can see it.";
+function whyNot({ facts, shelf }: SharingPlace): string {
+  if (shelf === "trash") return "To change this, restore the document first.";
   const owners = facts.people.filter(({ role }) => role === "owner").map(({ name }) => name);
   const admins = facts.visibility === "workspace" ? [`the admins of ${facts.workspaceName}`] : [];
   return `Only owners can change this. Ask ${spoken([...owners, ...admins]).replace(/ and (?!.* and )/, " or ")}.`;

@@ -10,6 +10,7 @@ import {
   type SharingFacts,
   whatIsLost,
 } from "~/model/sharing";
+import type { Shelf } from "~/model/shelf";
 import type { Role } from "~/model/status";
 
 /** How often it is asked for again while the dialog is open: others may share, too. */
@@ -21,7 +22,7 @@ export interface SharingPlace {
   facts: SharingFacts;
   self: Self;
   mayChange: boolean;
-  isTrashed: boolean;
+  shelf: Shelf;
   /** Says in passing what was done. */
   say: (text: string) => void;
 }
@@ -46,10 +47,10 @@ async function load(documentId: string, userId: string): Promise<Omit<SharingPla
   const self: Self = { id: userId, workspaceRole: workspace?.role ?? "guest" };
   const directory = self.workspaceRole === "guest" ? null : await loadDirectory(sharing.workspace);
   const facts: SharingFacts = { ...sharing, workspaceName: workspace?.name ?? "the workspace", directory };
-  const isTrashed = entry.trashedAt != null;
+  const shelf: Shelf = entry.trashedAt != null ? "trash" : entry.archivedAt != null ? "archive" : "current";
   // The server's word on one's own role is what the document allows as it is: an archived one may only be read, and yet shared.
   const isOwner = sharing.ownRole === "owner" || ownRoleIn(facts, self) === "owner";
-  return { documentId, facts, self, isTrashed, mayChange: isOwner && !isTrashed };
+  return { documentId, facts, self, shelf, mayChange: isOwner && shelf !== "trash" };
 }
 
 /** Null if whoever asks came with a credential that does not let them see the people. */
