@@ -58,6 +58,33 @@ test("who may not change it sees who can see it, and whom to ask", async ({ worl
   await expect(dialog.getByRole("radio")).toHaveCount(0);
 });
 
+test("a group is named like a person, and its members have what it has", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const ben = await world.person("Ben");
+  const { url } = world.server;
+  const me = await (await ben.context.request.get(`${url}/api/session`)).json();
+  const groups = `${url}/api/workspaces/${me.workspace.id}/groups`;
+  const options = { headers: { origin: url }, failOnStatusCode: true };
+  const made = await ann.context.request.post(groups, { ...options, data: { name: "Field sales" } });
+  const group = await made.json();
+  await ann.context.request.put(`${groups}/${group.id}/members/${me.user.id}`, options);
+  const id = await ann.makesDocument("Renewal");
+
+  const dialog = await shares(ann);
+  await dialog.getByRole("radio", { name: /Only people named here/ }).check();
+  await dialog.getByRole("combobox", { name: "Add a person or group" }).fill("field");
+  await dialog.getByRole("option", { name: "Field sales Group of 1" }).click();
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await expect(dialog.getByText(/The group Field sales can view\.$/)).toBeVisible();
+  await ben.opens(id);
+  await expect(ben.status).toHaveText("Status: Read only");
+  await dialog.getByRole("combobox", { name: "Role of Field sales" }).selectOption("Editor");
+  await ben.types("By way of the group. ");
+  await ben.saved();
+  await dialog.getByRole("button", { name: "Remove Field sales" }).click();
+  await expect(ben.status).toHaveText(/^Status: Your access has ended/);
+});
+
 test("a guest who owns a document shares it with those who are named", async ({ world }) => {
   const ann = await world.person("Ann");
   const guest = await world.person("Gus", undefined, "viewer");
@@ -112,6 +139,7 @@ test("sharing needs no pointer, and says what went wrong where it did", async ({
   await expect(field).toBeFocused();
 
   const ben = dialog.getByRole("listitem").filter({ hasText: "Ben" });
+  await expect(ben.getByRole("combobox")).toHaveValue("viewer");
   await world.server.kill();
   await ben.getByRole("combobox").selectOption("Editor");
   await expect(ben.getByRole("alert")).toHaveText(/^The server can’t be reached\./);
