@@ -67,6 +67,10 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await page.getByRole("button", { name: "Link" }).click();
     await inspect(page, `${device}-link`);
     await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Share" }).click();
+    await page.getByRole("heading", { name: "Named here" }).waitFor();
+    await inspect(page, `${device}-share`);
+    await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "All documents" }).click();
     await page.getByRole("link", { name: "Northwind Traders, this year" }).waitFor();
     await inspect(page, `${device}-list`);
@@ -77,6 +81,9 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await page.keyboard.press("Escape");
     await page.getByRole("link", { name: "Archive", exact: true }).click();
     await inspect(page, `${device}-archive`);
+    await page.getByRole("link", { name: "Trash", exact: true }).click();
+    await inspect(page, `${device}-trash`);
+    await page.goBack();
 
     await world.server.kill();
     await page.goBack();

@@ -1,17 +1,23 @@
 import createClient from "openapi-fetch";
+import type { Shelf } from "~/model/shelf";
 import type { paths } from "./schema";
 import type {
   Device,
   DocumentEntry,
   DocumentKind,
+  DocumentRole,
+  Group,
   Invitation,
   InvitationLink,
   Member,
   NewAccount,
+  OwnWorkspace,
   PasswordReset,
   PasswordResetLink,
   Role,
   Session,
+  Sharing,
+  Visibility,
   WorkspaceRole,
 } from "./types";
 
@@ -77,14 +83,41 @@ export const api = {
     answer(
       POST("/api/workspaces/{id}/members/{person}/password-reset", { params: { path: { id, person } } }),
     ),
-  documents: async (archived: boolean): Promise<DocumentEntry[]> =>
-    (await answer(GET("/api/documents", { params: { query: { archived } } }))).documents,
+  documents: async (shelf: Shelf): Promise<DocumentEntry[]> => {
+    const query = { archived: shelf === "archive", trashed: shelf === "trash" };
+    return (await answer(GET("/api/documents", { params: { query } }))).documents;
+  },
   createDocument: (kind: DocumentKind, title: string): Promise<DocumentEntry> =>
     answer(POST("/api/documents", { body: { kind, title } })),
   archive: (id: string): Promise<void> =>
     answer(POST("/api/documents/{id}/archive", { params: { path: { id } } })),
   restore: (id: string): Promise<void> =>
     answer(POST("/api/documents/{id}/restore", { params: { path: { id } } })),
+  trash: (id: string): Promise<void> =>
+    answer(POST("/api/documents/{id}/trash", { params: { path: { id } } })),
+  /** Deletes for ever what is in the trash. */
+  purge: (id: string): Promise<void> => answer(DELETE("/api/documents/{id}", { params: { path: { id } } })),
+  document: (id: string): Promise<DocumentEntry> =>
+    answer(GET("/api/documents/{id}", { params: { path: { id } } })),
+  sharing: (id: string): Promise<Sharing> =>
+    answer(GET("/api/documents/{id}/access", { params: { path: { id } } })),
+  setVisibility: (id: string, visibility: Visibility): Promise<void> =>
+    answer(PUT("/api/documents/{id}/access", { params: { path: { id } }, body: { visibility } })),
+  grantToPerson: (id: string, person: string, role: DocumentRole): Promise<void> =>
+    answer(
+      PUT("/api/documents/{id}/access/people/{person}", { params: { path: { id, person } }, body: { role } }),
+    ),
+  withdrawFromPerson: (id: string, person: string): Promise<void> =>
+    answer(DELETE("/api/documents/{id}/access/people/{person}", { params: { path: { id, person } } })),
+  grantToGroup: (id: string, group: string, role: DocumentRole): Promise<void> =>
+    answer(
+      PUT("/api/documents/{id}/access/groups/{group}", { params: { path: { id, group } }, body: { role } }),
+    ),
+  withdrawFromGroup: (id: string, group: string): Promise<void> =>
+    answer(DELETE("/api/documents/{id}/access/groups/{group}", { params: { path: { id, group } } })),
+  workspaces: async (): Promise<OwnWorkspace[]> => (await answer(GET("/api/workspaces"))).workspaces,
+  groups: async (workspace: string): Promise<Group[]> =>
+    (await answer(GET("/api/workspaces/{id}/groups", { params: { path: { id: workspace } } }))).groups,
 };
 
 interface Answer<T> {

@@ -6,7 +6,7 @@ import { signedOut } from "~/api/sessionStore";
 import type { Session } from "~/api/types";
 import { DocumentsScreen } from "~/features/documents/DocumentsScreen";
 import { SignOutDialog } from "~/features/documents/SignOutDialog";
-import { forgetLists, noteTitle, useArchiving, usePrefetch } from "~/features/documents/useDocuments";
+import { forgetLists, noteTitle, useMoving, usePrefetch } from "~/features/documents/useDocuments";
 import { SyncContext, useSyncEngine } from "~/sync/useSync";
 import { useToast } from "~/ui/Toast";
 import { useEngine } from "./useEngine";
@@ -55,18 +55,19 @@ function Screens({ session, onSignOut }: { session: Session; onSignOut: () => vo
   const client = useQueryClient();
   const toast = useToast();
   const userId = session.user.id;
-  const archiving = useArchiving(userId, (text) => toast({ text }));
-  const { mutate } = archiving;
+  const moving = useMoving(userId, (text) => toast({ text }));
+  const { mutate } = moving;
 
   const onTitle = useCallback(
     (id: string, title: string) => noteTitle(client, userId, id, title),
     [client, userId],
   );
-  const onArchive = useCallback(
-    (id: string) => {
-      mutate({ id, archive: true });
+  const onPutAway = useCallback(
+    (id: string, to: "archive" | "trash") => {
+      mutate({ id, to });
       navigate("/");
-      toast({ text: "Archived", action: { label: "Undo", run: () => mutate({ id, archive: false }) } });
+      const text = to === "trash" ? "Moved to the trash" : "Archived";
+      toast({ text, action: { label: "Undo", run: () => mutate({ id, to: "current" }) } });
     },
     [mutate, navigate, toast],
   );
@@ -78,13 +79,16 @@ function Screens({ session, onSignOut }: { session: Session; onSignOut: () => vo
     <Suspense fallback={null}>
       <Switch>
         <Route path="/">
-          <DocumentsScreen session={session} archived={false} onSignOut={onSignOut} />
+          <DocumentsScreen session={session} shelf="current" onSignOut={onSignOut} />
         </Route>
         <Route path="/archive">
-          <DocumentsScreen session={session} archived onSignOut={onSignOut} />
+          <DocumentsScreen session={session} shelf="archive" onSignOut={onSignOut} />
+        </Route>
+        <Route path="/trash">
+          <DocumentsScreen session={session} shelf="trash" onSignOut={onSignOut} />
         </Route>
         <Route path="/d/:id">
-          {({ id }) => <DocumentScreen id={id} session={session} onTitle={onTitle} onArchive={onArchive} />}
+          {({ id }) => <DocumentScreen id={id} session={session} onTitle={onTitle} onPutAway={onPutAway} />}
         </Route>
         <Route>
           <Redirect to="/" replace />

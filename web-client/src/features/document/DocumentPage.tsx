@@ -1,7 +1,9 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Session } from "~/api/types";
 import type { BodyEditor } from "~/editor/bodyEditor";
 import type { Surroundings } from "~/editor/commands";
+import { ShareButton } from "~/features/sharing/ShareButton";
 import { type FieldbookDocument, JUST_MADE, titleOf, UNTITLED } from "~/model/document";
 import { kindLabel } from "~/model/kinds";
 import { mayWrite } from "~/model/status";
@@ -27,11 +29,11 @@ interface DocumentPageProps {
   id: string;
   session: Session;
   onTitle: (id: string, title: string) => void;
-  onArchive: (id: string) => void;
+  onPutAway: (id: string, to: "archive" | "trash") => void;
 }
 
 /** A document with its title, its body and its tools. */
-export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: DocumentPageProps) {
+export function DocumentPage({ open, engine, id, session, onTitle, onPutAway }: DocumentPageProps) {
   const word = useObservable(open.word);
   const editable = mayWrite(word.role ?? session.role) && word.refused === null && !word.ended;
   const title = useDocumentValue(open, (document) => titleOf(document as FieldbookDocument));
@@ -42,6 +44,7 @@ export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: 
   const tellCaret = usePresence(open, editor);
   const onLink = useCallback(() => setLinking(true), []);
   const page = useRef<HTMLDivElement>(null);
+  const client = useQueryClient();
 
   useEffect(() => {
     if (editor === null || history.state !== JUST_MADE) return;
@@ -55,17 +58,28 @@ export function DocumentPage({ open, engine, id, session, onTitle, onArchive }: 
     onTitle(id, title);
   }, [title, id, onTitle]);
 
+  useEffect(() => {
+    // The list has it no more, either.
+    if (word.ended) void client.invalidateQueries({ queryKey: ["documents"] });
+  }, [word.ended, client]);
+
   return (
     <div ref={page} className={styles.page}>
       <DocumentBar session={session} open={open}>
         <Roster presence={open.presence} userId={session.user.id} />
+        <ShareButton documentId={id} userId={session.user.id} role={word.role} />
         <Menu trigger={<IconButton icon="more" label="More" />}>
           <MenuItem icon="copy" onSelect={() => void copyWords(open)}>
             Copy all the words
           </MenuItem>
           {editable ? (
-            <MenuItem icon="archive" onSelect={() => onArchive(id)}>
+            <MenuItem icon="archive" onSelect={() => onPutAway(id, "archive")}>
               Archive
+            </MenuItem>
+          ) : null}
+          {editable && word.role === "owner" ? (
+            <MenuItem icon="trash" onSelect={() => onPutAway(id, "trash")}>
+              Move to trash
             </MenuItem>
           ) : null}
         </Menu>

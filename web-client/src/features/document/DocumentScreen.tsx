@@ -14,7 +14,7 @@ interface DocumentScreenProps {
   id: string;
   session: Session;
   onTitle: (id: string, title: string) => void;
-  onArchive: (id: string) => void;
+  onPutAway: (id: string, to: "archive" | "trash") => void;
 }
 
 /** One document: found on this device or fetched, then shown. */

@@ -1,9 +1,9 @@
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { DocumentEntry } from "~/api/types";
 import { isDocumentKind, kindLabel } from "~/model/kinds";
 import { waitingText } from "~/model/status";
 import { whenText } from "~/model/time";
-import { IconButton } from "~/ui/Button";
 import { Icon } from "~/ui/Icon";
 import styles from "./DocumentsScreen.module.css";
 
@@ -14,12 +14,11 @@ interface DocumentRowProps {
   waiting: number;
   /** True if it can not be opened now: it is not on this device, and the server is out of reach. */
   missing: boolean;
-  mayArchive: boolean;
-  onArchive: () => void;
+  /** What can be done with it here. */
+  children: ReactNode;
 }
 
-export function DocumentRow({ entry, title, waiting, missing, mayArchive, onArchive }: DocumentRowProps) {
-  const archived = entry.archivedAt != null;
+export function DocumentRow({ entry, title, waiting, missing, children }: DocumentRowProps) {
   return (
     <li className={styles.row}>
       <span className={styles.kindIcon}>
@@ -39,14 +38,7 @@ export function DocumentRow({ entry, title, waiting, missing, mayArchive, onArch
         {waiting > 0 ? <p className={styles.waiting}>{waitingText(waiting)}</p> : null}
         {missing ? <p className={styles.missing}>Not on this device</p> : null}
       </div>
-      {mayArchive ? (
-        <IconButton
-          icon={archived ? "restore" : "archive"}
-          label={`${archived ? "Restore" : "Archive"} ${title}`}
-          className={styles.archive}
-          onClick={onArchive}
-        />
-      ) : null}
+      <div className={styles.actions}>{children}</div>
     </li>
   );
 }

@@ -1,39 +1,34 @@
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Link } from "wouter";
-import type { DocumentEntry, Session } from "~/api/types";
+import type { Session } from "~/api/types";
 import { AccountDialog } from "~/features/account/AccountDialog";
 import { PeopleDialog } from "~/features/people/PeopleDialog";
-import { isFieldbookDocument, titleOf, UNTITLED } from "~/model/document";
-import type { SyncEngine } from "~/sync/engine";
-import { useStatus, useSyncEngine, useWaiting } from "~/sync/useSync";
+import type { Shelf } from "~/model/shelf";
+import { useStatus } from "~/sync/useSync";
 import { Button } from "~/ui/Button";
-import { Notice } from "~/ui/Notice";
 import { StatusLine } from "~/ui/StatusLine";
-import { useToast } from "~/ui/Toast";
 import { Wordmark } from "~/ui/Wordmark";
 import { AccountMenu } from "./AccountMenu";
-import { DocumentRow } from "./DocumentRow";
+import { DocumentList } from "./DocumentList";
 import styles from "./DocumentsScreen.module.css";
 import { InviteDialog } from "./InviteDialog";
 import { NewDocumentDialog } from "./NewDocumentDialog";
-import { useArchiving, useDocuments, useOnDevice } from "./useDocuments";
 
-/** How often the list is asked for again while somebody looks at it. */
-const REFETCH_MS = 20_000;
+const HEADINGS: Record<Shelf, string> = { current: "Documents", archive: "Archive", trash: "Trash" };
 
 interface DocumentsScreenProps {
   session: Session;
-  archived: boolean;
+  shelf: Shelf;
   onSignOut: () => void;
 }
 
-export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScreenProps) {
+export function DocumentsScreen({ session, shelf, onSignOut }: DocumentsScreenProps) {
   const status = useStatus(session.role);
   const [dialog, setDialog] = useState<"new" | "invite" | "people" | "account" | null>(null);
   const mayWrite = session.role !== "viewer";
   useEffect(() => {
-    document.title = `${archived ? "Archive" : "Documents"} · Fieldbook`;
-  }, [archived]);
+    document.title = `${HEADINGS[shelf]} · Fieldbook`;
+  }, [shelf]);
   return (
     <>
       <a className="skip-link" href="#main">
@@ -58,23 +53,26 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
         <div className={styles.head}>
           <div>
             <p className={styles.workspace}>{session.workspace?.name}</p>
-            <h1>{archived ? "Archive" : "Documents"}</h1>
+            <h1>{HEADINGS[shelf]}</h1>
           </div>
-          {mayWrite && !archived ? (
+          {mayWrite && shelf === "current" ? (
             <Button look="primary" icon="plus" className={styles.create} onClick={() => setDialog("new")}>
               New document
             </Button>
           ) : null}
         </div>
         <nav className={styles.tabs} aria-label="Which documents">
-          <Link href="/" aria-current={archived ? undefined : "page"}>
+          <ShelfLink href="/" isHere={shelf === "current"}>
             Current
-          </Link>
-          <Link href="/archive" aria-current={archived ? "page" : undefined}>
+          </ShelfLink>
+          <ShelfLink href="/archive" isHere={shelf === "archive"}>
             Archive
-          </Link>
+          </ShelfLink>
+          <ShelfLink href="/trash" isHere={shelf === "trash"}>
+            Trash
+          </ShelfLink>
         </nav>
-        <DocumentList session={session} archived={archived} onCreate={() => setDialog("new")} />
+        <DocumentList key={shelf} session={session} shelf={shelf} onCreate={() => setDialog("new")} />
       </main>
       {dialog === "new" ? <NewDocumentDialog onClose={() => setDialog(null)} /> : null}
       {dialog === "people" && session.workspace ? (
@@ -86,82 +84,10 @@ export function DocumentsScreen({ session, archived, onSignOut }: DocumentsScree
   );
 }
 
-function DocumentList({
-  session,
-  archived,
-  onCreate,
-}: {
-  session: Session;
-  archived: boolean;
-  onCreate: () => void;
-}) {
-  const { data, error, isPending } = useDocuments(session.user.id, archived, REFETCH_MS);
-  const onDevice = useOnDevice(session.user.id);
-  const waiting = useWaiting();
-  const engine = useSyncEngine();
-  const online = engine?.connection.get() !== "offline";
-  const toast = useToast();
-  const archiving = useArchiving(session.user.id, (text) => toast({ text }));
-
-  const move = (entry: DocumentEntry, archive: boolean) => {
-    archiving.mutate({ id: entry.id, archive });
-    toast({
-      text: `${archive ? "Archived" : "Restored"} “${titleHere(engine, entry)}”`,
-      action: { label: "Undo", run: () => archiving.mutate({ id: entry.id, archive: !archive }) },
-    });
-  };
-
-  if (isPending && data === undefined) return <p className={styles.quiet}>Loading…</p>;
-  if (data === undefined) return <Notice tone="waiting" icon="offline" title={error?.message ?? ""} />;
-  if (data.length === 0) return <Empty archived={archived} role={session.role} onCreate={onCreate} />;
+function ShelfLink({ href, isHere, children }: { href: string; isHere: boolean; children: ReactNode }) {
   return (
-    <>
-      {error !== null ? <p className={styles.stale}>This is the list as this device last saw it.</p> : null}
-      <ul className={styles.list}>
-        {data.map((entry) => (
-          <DocumentRow
-            key={entry.id}
-            entry={entry}
-            title={titleHere(engine, entry)}
-            waiting={waiting.get(entry.id)?.changes ?? 0}
-            missing={onDevice !== null && !onDevice.has(entry.id) && (error !== null || !online)}
-            mayArchive={session.role !== "viewer"}
-            onArchive={() => move(entry, !archived)}
-          />
-        ))}
-      </ul>
-    </>
-  );
-}
-
-/** A document that is open on this device knows its title better than the list, which the server brings up to date now and then. */
-function titleHere(engine: SyncEngine | null, entry: DocumentEntry): string {
-  const open = engine?.opened(entry.id);
-  const document = open?.handle.isReady() ? open.handle.doc() : null;
-  return (isFieldbookDocument(document) ? titleOf(document) : entry.title).trim() || UNTITLED;
-}
-
-function Empty({
-  archived,
-  role,
-  onCreate,
-}: {
-  archived: boolean;
-  role: Session["role"];
-  onCreate: () => void;
-}) {
-  if (archived)
-    return <p className={styles.quiet}>Nothing here. What you archive stays here, and can be restored.</p>;
-  if (role === "viewer")
-    return (
-      <p className={styles.quiet}>No documents yet. They appear here when somebody shares one with you.</p>
-    );
-  return (
-    <div className={styles.empty}>
-      <p>Start with the account or the meeting that is on your mind.</p>
-      <Button look="primary" icon="plus" onClick={onCreate}>
-        Make the first document
-      </Button>
-    </div>
+    <Link href={href} aria-current={isHere ? "page" : undefined}>
+      {children}
+    </Link>
   );
 }

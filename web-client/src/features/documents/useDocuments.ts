@@ -2,35 +2,41 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tansta
 import { useEffect, useState } from "react";
 import { api } from "~/api/client";
 import type { DocumentEntry } from "~/api/types";
+import { SHELVES, type Shelf } from "~/model/shelf";
 import type { SyncEngine } from "~/sync/engine";
 import { documentsOnDevice } from "~/sync/storage";
 import { useFetchedAhead } from "~/sync/useSync";
 
 /** The list, from the server; and from this device until the server has answered, or while it can not be reached. */
-export function useDocuments(userId: string, archived: boolean, refetchInterval: number | false = false) {
+export function useDocuments(userId: string, shelf: Shelf, refetchInterval: number | false = false) {
   return useQuery({
-    queryKey: listKey(userId, archived),
+    queryKey: listKey(userId, shelf),
     queryFn: async () => {
-      const documents = await api.documents(archived);
-      remember(userId, archived, documents);
+      const documents = await api.documents(shelf);
+      remember(userId, shelf, documents);
       return documents;
     },
-    initialData: () => recall(userId, archived),
+    initialData: () => recall(userId, shelf),
     initialDataUpdatedAt: 0,
     refetchInterval,
   });
 }
 
-/** Archiving shows at once; if the server then says no, the document comes back. */
-export function useArchiving(userId: string, onFailure: (message: string) => void) {
+const MOVES: Record<Shelf, (id: string) => Promise<void>> = {
+  current: api.restore,
+  archive: api.archive,
+  trash: api.trash,
+};
+
+/** A move to another shelf shows at once; if the server then says no, the document comes back. */
+export function useMoving(userId: string, onFailure: (message: string) => void) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ id, archive }: { id: string; archive: boolean }) =>
-      archive ? api.archive(id) : api.restore(id),
-    onMutate: ({ id, archive }) => {
-      for (const archived of [true, false]) {
-        client.setQueryData<DocumentEntry[]>(listKey(userId, archived), (list) =>
-          archived === archive ? list : list?.filter((entry) => entry.id !== id),
+    mutationFn: ({ id, to }: { id: string; to: Shelf }) => MOVES[to](id),
+    onMutate: ({ id, to }) => {
+      for (const shelf of SHELVES) {
+        client.setQueryData<DocumentEntry[]>(listKey(userId, shelf), (list) =>
+          shelf === to ? list : list?.filter((entry) => entry.id !== id),
         );
       }
     },
@@ -41,18 +47,18 @@ export function useArchiving(userId: string, onFailure: (message: string) => voi
 
 /** What somebody just typed as the title shows in the list before the server has been asked again. */
 export function noteTitle(client: QueryClient, userId: string, id: string, title: string): void {
-  const list = client.getQueryData<DocumentEntry[]>(listKey(userId, false)) ?? recall(userId, false);
+  const list = client.getQueryData<DocumentEntry[]>(listKey(userId, "current")) ?? recall(userId, "current");
   if (list === undefined) return;
   const renamed = list.map((entry) =>
     entry.id === id && entry.title !== title ? { ...entry, title } : entry,
   );
-  client.setQueryData(listKey(userId, false), renamed);
-  remember(userId, false, renamed);
+  client.setQueryData(listKey(userId, "current"), renamed);
+  remember(userId, "current", renamed);
 }
 
 /** Brings the documents of the list that changed last to this device, once the server has told the list. */
 export function usePrefetch(engine: SyncEngine | null, userId: string): void {
-  const { data, dataUpdatedAt } = useDocuments(userId, false);
+  const { data, dataUpdatedAt } = useDocuments(userId, "current");
   useEffect(() => {
     if (engine === null || data === undefined || dataUpdatedAt === 0) return;
     const newestFirst = Array.from(data).sort((a, b) => b.changedAt - a.changedAt);
@@ -80,29 +86,30 @@ export function useOnDevice(userId: string): ReadonlySet<string> | null {
 
 /** Forgets the lists of somebody who signs out. */
 export function forgetLists(userId: string): void {
-  for (const archived of [true, false]) localStorage.removeItem(storageKey(userId, archived));
+  for (const shelf of SHELVES) localStorage.removeItem(storageKey(userId, shelf));
 }
 
-function listKey(userId: string, archived: boolean) {
-  return ["documents", userId, archived] as const;
+function listKey(userId: string, shelf: Shelf) {
+  return ["documents", userId, shelf] as const;
 }
 
-function storageKey(userId: string, archived: boolean): string {
-  return `fieldbook.documents.${userId}.${archived ? "archived" : "current"}`;
+function storageKey(userId: string, shelf: Shelf): string {
+  // "archived", as devices have it from before there was a trash.
+  return `fieldbook.documents.${userId}.${shelf === "archive" ? "archived" : shelf}`;
 }
 
-function recall(userId: string, archived: boolean): DocumentEntry[] | undefined {
+function recall(userId: string, shelf: Shelf): DocumentEntry[] | undefined {
   try {
-    const list: unknown = JSON.parse(localStorage.getItem(storageKey(userId, archived)) ?? "null");
+    const list: unknown = JSON.parse(localStorage.getItem(storageKey(userId, shelf)) ?? "null");
     return Array.isArray(list) ? (list as DocumentEntry[]) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function remember(userId: string, archived: boolean, documents: DocumentEntry[]): void {
+function remember(userId: string, shelf: Shelf, documents: DocumentEntry[]): void {
   try {
-    localStorage.setItem(storageKey(userId, archived), JSON.stringify(documents));
+    localStorage.setItem(storageKey(userId, shelf), JSON.stringify(documents));
   } catch {
     // Full: the list is then just not there offline.
   }
