@@ -31,6 +31,31 @@ async function serious(page: Page): Promise<string[]> {
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
 
+/** The people of the workspace, a link for one of them, and where it leads; then one's own devices. */
+async function lookAfterThePeople(page: Page, device: string): Promise<void> {
+  const menu = page.getByRole("button", { name: "Account of Ann Okafor" });
+  await menu.click();
+  await page.getByRole("menuitem", { name: "People" }).click();
+  await page.getByText("Ben Carter").waitFor();
+  await inspect(page, `${device}-people`);
+  await page.getByRole("button", { name: "A new password for Ben Carter" }).click();
+  await page.getByRole("button", { name: "Make a link" }).click();
+  const link = await page.getByLabel("Link for a new password").inputValue();
+  await inspect(page, `${device}-password-link`);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await menu.click();
+  await page.getByRole("menuitem", { name: "Devices and password" }).click();
+  await page.getByText("This browser").waitFor();
+  await inspect(page, `${device}-account`);
+  await page.keyboard.press("Escape");
+  const reset = await page.context().newPage();
+  await reset.goto(link);
+  await reset.getByLabel("New password").waitFor();
+  await inspect(reset, `${device}-new-password`);
+  await reset.close();
+}
+
 for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
   test(`each screen on a ${device}`, async ({ world }) => {
     test.setTimeout(120_000);
@@ -55,6 +80,7 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await page.getByRole("button", { name: "Create workspace" }).click();
     await page.getByRole("heading", { name: "Documents" }).waitFor();
     await inspect(page, `${device}-empty`);
+    await world.person("Ben Carter");
 
     await page.getByRole("button", { name: "Make the first document" }).click();
     await inspect(page, `${device}-new`);
@@ -79,6 +105,7 @@ for (const [device, options] of Object.entries({ desk: DESK, phone: PHONE })) {
     await page.getByRole("menuitem", { name: "Invite somebody" }).click();
     await inspect(page, `${device}-invite`);
     await page.keyboard.press("Escape");
+    await lookAfterThePeople(page, device);
     await page.getByRole("link", { name: "Archive", exact: true }).click();
     await inspect(page, `${device}-archive`);
     await page.getByRole("link", { name: "Trash", exact: true }).click();
