@@ -155,4 +155,12 @@ pub trait Access: Send + Sync + 'static {
     /// Does what the permit is for: [`Action::Archive`](fieldbook_core::access::Action), `Trash`, `Restore` (into use), or
     /// `Purge`. A purged document has no bytes any more, and takes none. One that is in the state already stays as it is.
     async fn change_state(&self, permit: &Permit, now_ms: i64, event: AuditEvent) -> Result<Touched, StoreError>;
+    /// Purges the document that has been in the trash for longest, if it was thrown away then or before. The event is
+    /// written down as of that document and its workspace. `None`: there is none.
+    async fn purge_oldest(
+        &self,
+        trashed_until_ms: i64,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<Option<Touched>, StoreError>;
 }

@@ -152,6 +152,8 @@ words! {
         Token = "token",
         /// A token that another application made.
         ForeignToken = "foreign_token",
+        /// The server itself, as its configuration says.
+        Server = "server",
         /// The data folder: the command line.
         CommandLine = "command_line",
     }

@@ -29,6 +29,7 @@ test("what is moved to the trash can be restored, and deleted for ever", async (
 
   await moveToTrash();
   await page.getByRole("link", { name: "Trash", exact: true }).click();
+  await expect(page.getByText(/^Deleted for ever on \d+ \w+ \d{4}$/)).toBeVisible();
   const remove = page.getByRole("button", { name: "Delete Northwind for ever" });
   await remove.click();
   const dialog = page.getByRole("dialog", { name: "Delete for ever?" });

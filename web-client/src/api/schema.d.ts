@@ -560,6 +560,11 @@ export interface components {
             id: string;
             /** @description `account_plan`, `collateral_note`, `meeting_agenda`; null for a document made by another sync client. */
             kind?: string | null;
+            /**
+             * Format: int64
+             * @description When the server deletes it for ever, within the hour. Null if it is not in the trash, or stays there.
+             */
+            purgeAt?: number | null;
             title: string;
             /**
              * Format: int64

@@ -17,3 +17,8 @@ export function whenText(at: number, now: number, locale = "en"): string {
     ...(sameYear ? {} : { year: "numeric" }),
   }).format(at);
 }
+
+/** "3 March 2027": a day that is to come. */
+export function dayText(at: number, locale = "en-GB"): string {
+  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" }).format(at);
+}

@@ -16,6 +16,7 @@ mod server;
 mod sync;
 mod tokens;
 mod topic;
+mod trash;
 mod value;
 mod worker;
 
@@ -31,6 +32,7 @@ pub use server::Server;
 pub use sync::Sync;
 pub use tokens::Tokens;
 pub use topic::Key;
+pub use trash::Trash;
 pub use worker::Worker;
 
 use topic::Topic;
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// When a document's changes become one archive.
     pub compaction: Compaction,
+    /// What becomes of documents that were thrown away.
+    pub trash: Trash,
     /// The child process that reads whole documents.
     pub worker: Worker,
     /// Sessions, passwords and links.
@@ -88,6 +92,7 @@ impl Config {
             Sync::SECTION => self.sync.set(key, given),
             Limits::SECTION => self.limits.set(key, given),
             Compaction::SECTION => self.compaction.set(key, given),
+            Trash::SECTION => self.trash.set(key, given),
             Worker::SECTION => self.worker.set(key, given),
             Auth::SECTION => self.auth.set(key, given),
             Tokens::SECTION => self.tokens.set(key, given),
@@ -117,6 +122,7 @@ const SECTIONS: &[Section] = &[
     section::<Sync>(),
     section::<Limits>(),
     section::<Compaction>(),
+    section::<Trash>(),
     section::<Worker>(),
     section::<Auth>(),
     section::<Tokens>(),

@@ -32,7 +32,8 @@ pub(super) async fn list(
         (false, false) => State::InUse,
     };
     let entries = state.store.list_documents(&identity.subject, shelf).await?;
-    let documents = entries.into_iter().map(Document::from).collect();
+    let trash = &state.config.trash;
+    let documents = entries.into_iter().map(|entry| Document::new(entry, trash)).collect();
     Ok(HttpResponse::Ok().json(DocumentList { documents }))
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn create(
         created_at_ms: now_ms,
     };
     state.store.append(id, Some(new), 1, changes).await?;
-    let document = Document::from(entry(id, &state).await?);
+    let document = Document::new(entry(id, &state).await?, &state.config.trash);
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/api/documents/{id}")))
         .json(document))
@@ -90,7 +91,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
     let permit = permission::on_document(&identity, Action::Read, &id, &state).await?;
-    Ok(HttpResponse::Ok().json(Document::from(entry_of(&permit, &state).await?)))
+    Ok(HttpResponse::Ok().json(Document::new(entry_of(&permit, &state).await?, &state.config.trash)))
 }
 
 /// Puts a document away. It can be read, and not written; it is not in the list of those in use.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::RoleName;
+use crate::config::Trash;
 
 /// Who is signed in, and where.
 #[derive(Debug, Serialize, ToSchema)]
@@ -204,10 +205,12 @@ pub(super) struct Document {
     archived_at: Option<i64>,
     /// Null if it is not in the trash.
     trashed_at: Option<i64>,
+    /// When the server deletes it for ever, within the hour. Null if it is not in the trash, or stays there.
+    purge_at: Option<i64>,
 }
 
-impl From<DocumentEntry> for Document {
-    fn from(entry: DocumentEntry) -> Self {
+impl Document {
+    pub(super) fn new(entry: DocumentEntry, trash: &Trash) -> Self {
         let id = entry.id.to_string();
         Self {
             url: format!("automerge:{id}"),
@@ -219,6 +222,7 @@ impl From<DocumentEntry> for Document {
             changed_at: entry.changed_at_ms,
             archived_at: entry.archived_at_ms,
             trashed_at: entry.trashed_at_ms,
+            purge_at: entry.trashed_at_ms.and_then(|at_ms| trash.kept_until_ms(at_ms)),
         }
     }
 }

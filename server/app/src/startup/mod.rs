@@ -3,6 +3,7 @@
 mod data;
 mod listen;
 mod setup;
+mod trash;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -150,6 +151,7 @@ pub struct Server {
     task: JoinHandle<std::io::Result<()>>,
     sweeper: JoinHandle<()>,
     titles: JoinHandle<()>,
+    trash: JoinHandle<()>,
     keys: Option<JoinHandle<()>>,
     data: Option<(SqliteStore, DataFolder)>,
 }
@@ -203,6 +205,7 @@ impl Server {
         let handle = server.handle();
         let task = tokio::spawn(server);
         let sweeper = tokio::spawn(sweep(state.clone().into_inner()));
+        let trash = tokio::spawn(trash::keep_emptying(state.clone().into_inner()));
         let rooms = state.sockets.rooms().clone();
         let titles = tokio::spawn(async move { rooms.keep_titles().await });
         let keys = foreign_tokens.map(|tokens| tokio::spawn(async move { tokens.keep_keys().await }));
@@ -216,6 +219,7 @@ impl Server {
             task,
             sweeper,
             titles,
+            trash,
             keys,
             data: None,
         })
@@ -270,6 +274,7 @@ impl Server {
         self.handle.stop(false).await;
         self.sweeper.abort();
         self.titles.abort();
+        self.trash.abort();
         if let Some(keys) = &self.keys {
             keys.abort();
         }

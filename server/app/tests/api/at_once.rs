@@ -200,6 +200,50 @@ async fn grants_groups_and_visibility_reach_open_sockets() {
     scene.ben_is_out().await;
 }
 
+/// Time does what an owner can do, and whoever has the document open hears of it.
+#[tokio::test]
+async fn what_was_in_the_trash_for_long_enough_is_gone() {
+    let mut scene = Scene::new().await;
+    let path = format!("/api/documents/{}", scene.document);
+    let (document, state) = (scene.document.clone(), scene.server.server.state().clone());
+    assert_eq!(scene.owner.get(&path).await.json()["purgeAt"], serde_json::Value::Null);
+    assert_eq!(scene.owner.post(&format!("{path}/trash"), json!({})).await.status, 204);
+    becomes(&mut scene.ann, "viewer").await;
+    let trashed = scene.owner.get(&path).await.json();
+    let (at_ms, days) = (trashed["trashedAt"].as_i64().unwrap(), 86_400_000);
+    assert_eq!(trashed["purgeAt"], at_ms + 30 * days);
+    assert_eq!(state.empty_trash(at_ms + 30 * days - 1).await.unwrap(), 0);
+    assert_eq!(scene.owner.get(&path).await.status, 200);
+    assert_eq!(state.empty_trash(at_ms + 30 * days).await.unwrap(), 1);
+    scene
+        .ann
+        .until("doc-unavailable", |ann| ann.replica(&document).unavailable)
+        .await;
+    scene.owner.get(&path).await.assert_problem(404, "not-found");
+    let log = scene.owner.get("/api/audit?limit=1").await.json();
+    let entry = &log["entries"][0];
+    assert_eq!(
+        (&entry["action"], &entry["credential"]),
+        (&json!("document_purged"), &json!("server"))
+    );
+    assert_eq!(entry["subject"]["id"], document.as_str());
+    assert_eq!(state.empty_trash(at_ms + 60 * days).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_in_the_trash_can_stay_for_ever() {
+    let server = TestServer::start_with(|config| config.trash.keep_days = 0).await;
+    let ann = server.set_up("Ann").await;
+    let path = format!(
+        "/api/documents/{}",
+        ann.create("account_plan", "Globex").await["id"].as_str().unwrap()
+    );
+    assert_eq!(ann.post(&format!("{path}/trash"), json!({})).await.status, 204);
+    assert_eq!(server.server.state().empty_trash(i64::MAX / 2).await.unwrap(), 0);
+    let kept = ann.get(&path).await.json();
+    assert_eq!((&kept["purgeAt"], kept["trashedAt"].is_i64()), (&json!(null), true));
+}
+
 #[tokio::test]
 async fn what_is_archived_is_read_and_what_is_purged_is_gone() {
     let mut scene = Scene::new().await;

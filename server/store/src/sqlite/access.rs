@@ -7,7 +7,7 @@ use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::directory::{found, parse_entry, select_entry};
-use super::documents::find_key;
+use super::documents::{find_key, parse_id};
 use super::{numbers, query};
 use crate::{DocumentEntry, Grant, StoreError, Touched};
 
@@ -225,6 +225,26 @@ pub(super) fn change_state(connection: &Connection, permit: &Permit, now_ms: i64
     };
     query::execute(connection, sql, params![key, now_ms])?;
     Ok(touched)
+}
+
+/// The document that has been in the trash for longest, if it was thrown away then or before, and its workspace: purged.
+pub(super) fn purge_oldest(
+    connection: &Connection,
+    trashed_until_ms: i64,
+    now_ms: i64,
+) -> Result<Option<(DocumentId, WorkspaceId)>, StoreError> {
+    let sql = "select documents.id, documents.key, workspaces.id from documents
+         join workspaces on workspaces.key = documents.workspace
+         where trashed_at_ms is not null and purged_at_ms is null and trashed_at_ms <= ?
+         order by trashed_at_ms limit 1";
+    let oldest = query::first(connection, sql, [trashed_until_ms], |row| {
+        Ok((parse_id(row)?, row.get::<_, i64>(1)?, WorkspaceId(row.get(2)?)))
+    })?;
+    let Some((id, key, workspace)) = oldest else {
+        return Ok(None);
+    };
+    purge(connection, key, now_ms)?;
+    Ok(Some((id, workspace)))
 }
 
 /// Its bytes, its names and whose it was go; its id stays.

@@ -66,7 +66,8 @@ impl SqliteStore {
     }
 }
 
-fn append(connection: &Connection, event: &AuditEvent) -> Result<bool, StoreError> {
+/// Adds an entry at the end.
+pub(super) fn append(connection: &Connection, event: &AuditEvent) -> Result<bool, StoreError> {
     let sql = "insert into audit_log (at_ms, workspace, action, actor_id, actor_name, credential, subject_id,
              subject_name, detail, address)
          values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

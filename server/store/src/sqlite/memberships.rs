@@ -11,12 +11,13 @@ use rusqlite::{Connection, Row, params};
 use tokio::sync::oneshot;
 
 use super::accounts::name_key;
+use super::audit::append;
 use super::directory::{found, insert_workspace};
 use super::documents::parse_id;
 use super::error::damaged;
 use super::{SqliteStore, access, numbers, query};
 use crate::{
-    Access, AuditEvent, DocumentEntry, Grant, Group, Member, Memberships, StoreError, Touched, Workspace,
+    Access, AuditEvent, DocumentEntry, Grant, Group, Member, Memberships, Named, StoreError, Touched, Workspace,
     WorkspaceSettings,
 };
 
@@ -234,6 +235,35 @@ impl Access for SqliteStore {
             access::change_state(connection, &permit, now_ms)
         })
         .await
+    }
+
+    async fn purge_oldest(
+        &self,
+        trashed_until_ms: i64,
+        now_ms: i64,
+        event: AuditEvent,
+    ) -> Result<Option<Touched>, StoreError> {
+        let (told, purged) = oneshot::channel();
+        let write = self.writer.write(move |connection| {
+            let Some((id, workspace)) = access::purge_oldest(connection, trashed_until_ms, now_ms)? else {
+                return Ok(false);
+            };
+            let event = AuditEvent {
+                workspace: Some(workspace),
+                subject: Some(Named::document(id, "")),
+                ..event
+            };
+            // Whoever asked may have gone.
+            let _ = told.send(Touched {
+                users: Vec::new(),
+                documents: vec![id],
+            });
+            append(connection, &event)
+        });
+        if !write.await? {
+            return Ok(None);
+        }
+        purged.await.map(Some).map_err(|_| damaged("what was purged"))
     }
 }
 

@@ -332,6 +332,50 @@ pub(crate) async fn a_document_is_put_away_thrown_away_and_taken_back(store: &im
     assert_error!(store.change_state(&read, 10, event()).await, Conflict);
 }
 
+pub(crate) async fn what_was_in_the_trash_for_longest_is_purged_first(store: &impl Store) {
+    let house = House::build(store).await;
+    let mut ids = Vec::new();
+    for trashed_at_ms in [30, 10, 20] {
+        let id = house.document(store, 1).await;
+        let trash = on_document(store, &house.ann, Action::Trash, id).await;
+        store.change_state(&trash, trashed_at_ms, event()).await.unwrap();
+        ids.push(id);
+    }
+    let in_use = house.document(store, 1).await;
+    let logged = store.audit_log(None, None, 1).await.unwrap()[0].number;
+    let about = |id| {
+        let documents = vec![id];
+        Some(Touched {
+            users: Vec::new(),
+            documents,
+        })
+    };
+    let purge = async |until_ms| store.purge_oldest(until_ms, 40, event()).await.unwrap();
+    assert_eq!(purge(9).await, None);
+    assert_eq!(purge(20).await, about(ids[1]));
+    assert_eq!(purge(20).await, about(ids[2]));
+    assert_eq!(purge(20).await, None);
+    let state = async |id| store.document(id).await.unwrap().unwrap().state;
+    assert_eq!(state(ids[1]).await, State::Purged);
+    assert_eq!(state(ids[0]).await, State::Trashed);
+    assert_eq!(state(in_use).await, State::InUse);
+    assert!(
+        store
+            .load(ids[1])
+            .await
+            .unwrap()
+            .is_none_or(|stored| stored.tail.is_empty())
+    );
+    let entries = store.audit_log(None, None, 10).await.unwrap();
+    let new: Vec<_> = entries.into_iter().filter(|entry| entry.number > logged).collect();
+    assert_eq!(new.len(), 2);
+    assert_eq!(new[1].event.workspace, Some(house.workspace.id));
+    assert_eq!(
+        new[1].event.subject.as_ref().map(|named| named.id.clone()),
+        Some(ids[1].to_string())
+    );
+}
+
 pub(crate) async fn what_is_purged_is_gone_and_does_not_come_back(store: &impl Store) {
     let house = House::build(store).await;
     let id = house.document(store, 9).await;

@@ -105,6 +105,7 @@ macro_rules! contract {
             access::grants_are_given_and_taken,
             access::leaving_ends_every_grant_for_good,
             access::a_document_is_put_away_thrown_away_and_taken_back,
+            access::what_was_in_the_trash_for_longest_is_purged_first,
             access::what_is_purged_is_gone_and_does_not_come_back,
             access::a_credential_that_grants_lists_what_it_grants,
             access::a_change_says_what_it_touches,

@@ -103,7 +103,7 @@ function titleHere(engine: SyncEngine | null, entry: DocumentEntry): string {
 const EMPTY: Record<"archive" | "trash", string> = {
   archive: "Nothing here. What you archive stays here, and can be restored.",
   trash:
-    "Nothing here. Documents that you own and move to the trash stay here until you restore or delete them.",
+    "Nothing here. Documents that you own and move to the trash wait here to be restored, or deleted for ever.",
 };
 
 function Empty({ shelf, role, onCreate }: { shelf: Shelf; role: Session["role"]; onCreate: () => void }) {

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { DocumentEntry } from "~/api/types";
 import { isDocumentKind, kindLabel } from "~/model/kinds";
 import { waitingText } from "~/model/status";
-import { whenText } from "~/model/time";
+import { dayText, whenText } from "~/model/time";
 import { Icon } from "~/ui/Icon";
 import styles from "./DocumentsScreen.module.css";
 
@@ -35,6 +35,9 @@ export function DocumentRow({ entry, title, waiting, missing, children }: Docume
           {entry.createdBy ? <span aria-hidden="true"> · </span> : null}
           changed {whenText(entry.changedAt, Date.now())}
         </p>
+        {entry.purgeAt ? (
+          <p className={styles.missing}>Deleted for ever on {dayText(entry.purgeAt)}</p>
+        ) : null}
         {waiting > 0 ? <p className={styles.waiting}>{waitingText(waiting)}</p> : null}
         {missing ? <p className={styles.missing}>Not on this device</p> : null}
       </div>
