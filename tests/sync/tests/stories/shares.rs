@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use automerge::sync::Message;
 use automerge::transaction::Transactable;
 use automerge::{Automerge, ChangeHash, ROOT};
-use fieldbook_harness::{Join, RawSocket, TestServer, Value};
+use fieldbook_harness::{Join, PATIENCE, RawSocket, TestServer, Value};
 use fieldbook_sync_tests::{Bystanders, forge};
 
 #[tokio::test]
@@ -90,7 +90,11 @@ async fn one_users_uploads_do_not_keep_another_from_theirs() {
 async fn one_users_long_messages_do_not_stall_a_room() {
     const MESSAGES: usize = 8;
     const CHANGES: usize = 50_000;
-    let settings = TestServer::setup().set("sync.ping_interval_ms", 600_000); // Mallory's sockets do not read
+    // Mallory's sockets do not read. Each is sent what the others brought, and would be closed before its own is taken.
+    let settings = TestServer::setup()
+        .set("sync.ping_interval_ms", 600_000)
+        .set("limits.user_bytes", 4_294_967_296_u64)
+        .set("limits.outbox_bytes", 4_294_967_296_u64);
     let mut server = settings.start().await;
     let mut author = server.user("ann").connect().await;
     let document = author.create().await;
@@ -113,6 +117,11 @@ async fn one_users_long_messages_do_not_stall_a_room() {
     }
     let (mut longest, mut count) = (Duration::ZERO, 0);
     while !expected.is_empty() {
+        assert!(
+            began.elapsed() < 6 * PATIENCE,
+            "{} messages were not taken",
+            expected.len()
+        );
         count += 1;
         let sent = Instant::now();
         let word = ann.about("ephemeral", &document).with("count", count);
