@@ -100,6 +100,8 @@ words! {
         PasswordReset = "password_reset",
         /// An invitation was made.
         Invited = "invited",
+        /// An invitation was made worth nothing.
+        InvitationWithdrawn = "invitation_withdrawn",
         /// An invitation became an account.
         InvitationUsed = "invitation_used",
         /// A workspace was made.

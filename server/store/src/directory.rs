@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use fieldbook_core::access::{State, Visibility, WorkspaceRole};
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
+use uuid::Uuid;
 
 use crate::{AuditEvent, SessionId, StoreError};
 
@@ -63,6 +64,8 @@ pub struct SignInSession {
 /// A link that makes one account. Only the SHA-256 of its secret is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
+    /// What it is called: it opens nothing.
+    pub id: Uuid,
     /// SHA-256 of the link's secret.
     pub secret_hash: [u8; 32],
     /// Into which workspace.
@@ -138,6 +141,15 @@ pub trait Directory: Send + Sync + 'static {
     -> Result<(), StoreError>;
     /// An invitation that is still good.
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError>;
+    /// The invitations into a workspace that are still good, the one that expires first first.
+    async fn invitations(&self, workspace: WorkspaceId, now_ms: i64) -> Result<Vec<Invitation>, StoreError>;
+    /// Makes an invitation worth nothing. `false`: the workspace has none of this name (any more).
+    async fn withdraw_invitation(
+        &self,
+        workspace: WorkspaceId,
+        id: Uuid,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError>;
     /// Uses an invitation up and makes the account, in one transaction. `false`: it was no longer good.
     /// [`StoreError::Taken`] if the name is, [`StoreError::Conflict`] if the account's home is not the
     /// invitation's (it stays good in both cases).

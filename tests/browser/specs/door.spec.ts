@@ -157,6 +157,21 @@ test("an owner looks after the people of the workspace", async ({ world }) => {
   await expect(ann.page.getByLabel("What Ben is")).toBeHidden();
 });
 
+test("an invitation that nobody used is withdrawn", async ({ world }) => {
+  const ann = await world.person("Ann");
+  const link = await ann.invites("viewer");
+  await ann.page.goto(world.server.url);
+  await ann.page.getByRole("button", { name: "Account of Ann" }).click();
+  await ann.page.getByRole("menuitem", { name: "People" }).click();
+  const open = ann.page.getByRole("region", { name: "Invited, not here yet" });
+  await expect(open.getByText("Guest")).toBeVisible();
+  await open.getByRole("button", { name: "Withdraw" }).click();
+  await expect(open).toBeHidden();
+  const vic = await world.stranger("Vic");
+  await vic.page.goto(link);
+  await expect(vic.page.getByRole("heading", { name: "This link doesn’t work any more" })).toBeVisible();
+});
+
 test("who left a browser signed in signs it out from here, and changes the password", async ({ world }) => {
   const ann = await world.person("Ann");
   const cafe = await world.stranger("Ann in a café");

@@ -11,6 +11,7 @@ import type {
   InvitationLink,
   Member,
   NewAccount,
+  OpenInvitation,
   OwnWorkspace,
   PasswordReset,
   PasswordResetLink,
@@ -79,6 +80,10 @@ export const api = {
     ),
   removeMember: (id: string, person: string): Promise<void> =>
     answer(DELETE("/api/workspaces/{id}/members/{person}", { params: { path: { id, person } } })),
+  openInvitations: async (id: string): Promise<OpenInvitation[]> =>
+    (await answer(GET("/api/workspaces/{id}/invitations", { params: { path: { id } } }))).invitations,
+  withdrawInvitation: (id: string, invitation: string): Promise<void> =>
+    answer(DELETE("/api/workspaces/{id}/invitations/{invitation}", { params: { path: { id, invitation } } })),
   makePasswordReset: (id: string, person: string): Promise<PasswordResetLink> =>
     answer(
       POST("/api/workspaces/{id}/members/{person}/password-reset", { params: { path: { id, person } } }),

@@ -18,4 +18,5 @@ export type Sharing = Schemas["Sharing"];
 export type Visibility = Schemas["Visibility"];
 export type DocumentRole = Schemas["DocumentRole"];
 export type Group = Schemas["Group"];
+export type OpenInvitation = Schemas["OpenInvitation"];
 export type OwnWorkspace = Schemas["OwnWorkspace"];

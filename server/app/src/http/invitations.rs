@@ -1,11 +1,12 @@
-//! `/api/invitations`: links that make one account each.
+//! `/api/invitations`, `/api/workspaces/{id}/invitations`: links that make one account each.
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::Action;
-use fieldbook_core::id::UserId;
+use fieldbook_core::id::{UserId, WorkspaceId};
 use fieldbook_store::{Account, AuditAction, AuditEvent, Credential, Place, StoreError, WorkspaceRole};
 
+use super::model::workspaces::{OpenInvitation, OpenInvitations};
 use super::model::{Invitation, InvitationLink, NewAccount, NewInvitation, Session, WorkspaceName};
 use super::readers::Object;
 use super::{ApiError, Problem, permission, session};
@@ -121,6 +122,7 @@ pub(super) async fn create(
     let now_ms = now_ms();
     let expires_at_ms = now_ms + i64::from(state.config.auth.invitation_days) * DAY_MS;
     let invitation = fieldbook_store::Invitation {
+        id: uuid::Uuid::new_v4(),
         secret_hash: secret.hash(),
         workspace: workspace.ok_or(AuthError::InvalidSession)?,
         role,
@@ -136,6 +138,73 @@ pub(super) async fn create(
         url,
         expires_at: expires_at_ms,
     }))
+}
+
+/// Lists the invitations into a workspace that nobody has used yet. Those who may invite see them.
+#[utoipa::path(get, path = "/api/workspaces/{id}/invitations", operation_id = "listInvitations", tag = "invitations",
+    params(("id" = String, Path, description = "The workspace's id")), responses(
+    (status = 200, description = "The one that expires first comes first; the links themselves are not kept", body = OpenInvitations),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Admins and owners see them", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such workspace for whoever asks",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(request: HttpRequest, state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let identity = identify(request.head(), &state).await?;
+    let workspace = permission::workspace_named(&id)?;
+    permission::in_workspace(&identity, Action::Invite(WorkspaceRole::Guest), workspace)?;
+    let invitations = open(workspace, &state).await?;
+    let invitations = invitations.into_iter().map(OpenInvitation::from).collect();
+    Ok(HttpResponse::Ok().json(OpenInvitations { invitations }))
+}
+
+/// Makes an invitation worth nothing, before anybody uses it.
+#[utoipa::path(delete, path = "/api/workspaces/{id}/invitations/{invitation}", operation_id = "withdrawInvitation",
+    tag = "invitations", params(("id" = String, Path, description = "The workspace's id"),
+        ("invitation" = String, Path, description = "Its id")), responses(
+    (status = 204, description = "Its link does not work any more"),
+    (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Who may invite somebody to be that may withdraw it, from a page of this server",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such workspace for whoever asks, or no such invitation: it was used, or expired",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn withdraw(
+    request: HttpRequest,
+    state: Data<State>,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let identity = identify(request.head(), &state).await?;
+    let workspace = permission::workspace_named(&path.0)?;
+    permission::in_workspace(&identity, Action::Invite(WorkspaceRole::Guest), workspace)?;
+    let used = || ApiError::NotFound("there is no such invitation: it was used, withdrawn, or it expired".to_owned());
+    let invitations = open(workspace, &state).await?;
+    let invitation = invitations
+        .into_iter()
+        .find(|invitation| path.1.parse() == Ok(invitation.id));
+    let invitation = invitation.ok_or_else(used)?;
+    permission::in_workspace(&identity, Action::Invite(invitation.role), workspace)?;
+    let event = AuditEvent {
+        workspace: Some(workspace),
+        detail: Some(invitation.role.as_str().to_owned()),
+        ..audit::by(
+            &identity,
+            AuditAction::InvitationWithdrawn,
+            request.head(),
+            &state.config.server,
+        )
+    };
+    if !state.store.withdraw_invitation(workspace, invitation.id, event).await? {
+        return Err(used());
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Those that are still good; the set-up link is none of them.
+async fn open(workspace: WorkspaceId, state: &State) -> Result<Vec<fieldbook_store::Invitation>, ApiError> {
+    let mut invitations = state.store.invitations(workspace, now_ms()).await?;
+    invitations.retain(|invitation| invitation.secret_hash != state.setup_hash);
+    Ok(invitations)
 }
 
 async fn accept_audited(

@@ -183,6 +183,14 @@ fn workspace_addresses() -> Vec<Address> {
             vec![post(web::post().to(password_resets::create))],
         ),
         address(
+            "/workspaces/{id}/invitations",
+            vec![get(readable().to(invitations::list))],
+        ),
+        address(
+            "/workspaces/{id}/invitations/{invitation}",
+            vec![delete(web::delete().to(invitations::withdraw))],
+        ),
+        address(
             "/workspaces/{id}/groups",
             vec![get(readable().to(groups::list)), post(web::post().to(groups::create))],
         ),

@@ -23,7 +23,7 @@ use crate::auth::COOKIE;
         session::show, session::create, session::end,
         password::change, password_resets::create, password_resets::show, password_resets::reset,
         devices::list, devices::end, devices::end_all,
-        invitations::create, invitations::show, invitations::accept,
+        invitations::create, invitations::show, invitations::accept, invitations::list, invitations::withdraw,
         audit::show,
         documents::list, documents::create, documents::show, documents::archive, documents::trash, documents::restore,
         documents::purge,

@@ -30,6 +30,7 @@ pub(super) async fn prepare(store: &dyn Store) -> Result<Setup, StoreError> {
     let now_ms = now_ms();
     if is_open && store.invitation(secret.hash(), now_ms).await?.is_none() {
         let invitation = Invitation {
+            id: uuid::Uuid::new_v4(),
             secret_hash: secret.hash(),
             workspace,
             role: WorkspaceRole::Owner,

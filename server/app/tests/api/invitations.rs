@@ -100,6 +100,45 @@ async fn an_owner_invites_with_a_role() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_nobody_used_is_seen_and_withdrawn() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let workspace = ann.get("/api/session").await.json()["workspace"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/workspaces/{workspace}/invitations");
+    assert_eq!(ann.get(&path).await.json(), json!({"invitations": []}));
+    let (used, open) = (ann.invite("editor").await, ann.invite("owner").await);
+    server.join(&used, "Ben").await;
+    let listed = ann.get(&path).await.json()["invitations"].as_array().unwrap().clone();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["role"], "owner");
+    assert!(
+        !listed[0].to_string().contains(secret(&open)),
+        "the link is nobody's but its receiver's"
+    );
+
+    // An admin does not undo what an owner gives to owners.
+    let store = &server.server.state().store;
+    let here = store.first_workspace().await.unwrap().unwrap();
+    let (admin, _) = server
+        .newcomer(&here, fieldbook_store::WorkspaceRole::Admin, "Ada")
+        .await;
+    let one = format!("{path}/{}", listed[0]["id"].as_str().unwrap());
+    admin.delete(&one).await.assert_problem(403, "forbidden");
+    assert_eq!(ann.delete(&one).await.status, 204);
+    ann.delete(&one).await.assert_problem(404, "not-found");
+    let shown = server
+        .stranger()
+        .get(&format!("/api/invitations/{}", secret(&open)))
+        .await;
+    shown.assert_problem(404, "not-found");
+    let log = ann.get("/api/audit?limit=1").await.json();
+    assert_eq!(log["entries"][0]["action"], "invitation_withdrawn");
+}
+
+#[tokio::test]
 async fn only_owners_invite() {
     let server = TestServer::start().await;
     let ann = server.set_up("Ann").await;

@@ -33,6 +33,8 @@ const TABLE: &str = "
     setMember           yynn nn -x
     removeMember        yynn nn -x
     makePasswordReset   yynn nn -x
+    listInvitations     yynn nn -x
+    withdrawInvitation  yynn nn -x
     listGroups          yyyn nn -x
     createGroup         yynn nn -x
     renameGroup         yynn nn -x
@@ -106,6 +108,14 @@ impl World {
         }
     }
 
+    /// The id of one more invitation.
+    async fn open_invitation(&self) -> String {
+        self.owner.invite("viewer").await;
+        let path = format!("/api/workspaces/{}/invitations", self.workspace.id);
+        let open = self.owner.get(&path).await.json();
+        open["invitations"][0]["id"].as_str().unwrap().to_owned()
+    }
+
     /// The address of an operation, with a document, a group and a person made for it.
     async fn address(&self, operation: &str, path: &str) -> String {
         let document = self.owner.create("account_plan", "Globex").await["id"]
@@ -132,6 +142,10 @@ impl World {
             .as_str()
             .unwrap()
             .to_owned();
+        let invitation = match operation {
+            "withdrawInvitation" => self.open_invitation().await,
+            _ => String::new(),
+        };
         let id = if path.starts_with("/api/workspaces") {
             self.workspace.id.to_string()
         } else {
@@ -140,6 +154,7 @@ impl World {
         path.replace("{id}", &id)
             .replace("{person}", &person.to_string())
             .replace("{group}", &group)
+            .replace("{invitation}", &invitation)
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use fieldbook_core::id::{DocumentId, UserId, WorkspaceId};
 use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
 
 use super::accounts::{insert_account, name_key, parse_account, parse_workspace, select_account};
 use super::documents::{find_key, parse_id};
@@ -138,12 +139,13 @@ impl Directory for SqliteStore {
         let write = self.write_audited(event, move |connection| {
             let sql = "delete from invitations where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
-            let sql = "insert into invitations (secret_hash, workspace, role, expires_at_ms)
-                 select ?, key, ?, ? from workspaces where id = ?";
+            let sql = "insert into invitations (secret_hash, workspace, role, expires_at_ms, id)
+                 select ?, key, ?, ?, ? from workspaces where id = ?";
             let values = params![
                 invitation.secret_hash,
                 numbers::of(invitation.role),
                 invitation.expires_at_ms,
+                invitation.id,
                 invitation.workspace.id.0
             ];
             query::execute(connection, sql, values)
@@ -153,19 +155,32 @@ impl Directory for SqliteStore {
 
     async fn invitation(&self, secret_hash: [u8; 32], now_ms: i64) -> Result<Option<Invitation>, StoreError> {
         let read = self.readers.read(move |snapshot| {
-            let sql = "select workspaces.id, workspaces.name, role, expires_at_ms from invitations
-                 join workspaces on workspaces.key = invitations.workspace
-                 where secret_hash = ? and expires_at_ms > ?";
-            query::first(snapshot, sql, params![secret_hash, now_ms], |row| {
-                Ok(Invitation {
-                    secret_hash,
-                    workspace: parse_workspace(row, 0)?,
-                    role: numbers::parse(row.get(2)?)?,
-                    expires_at_ms: row.get(3)?,
-                })
-            })
+            let sql = select_invitation!("where secret_hash = ? and expires_at_ms > ?");
+            query::first(snapshot, sql, params![secret_hash, now_ms], parse_invitation)
         });
         read.await
+    }
+
+    async fn invitations(&self, workspace: WorkspaceId, now_ms: i64) -> Result<Vec<Invitation>, StoreError> {
+        let read = self.readers.read(move |snapshot| {
+            let sql = select_invitation!("where workspaces.id = ? and expires_at_ms > ? order by expires_at_ms");
+            query::all(snapshot, sql, params![workspace.0, now_ms], parse_invitation)
+        });
+        read.await
+    }
+
+    async fn withdraw_invitation(
+        &self,
+        workspace: WorkspaceId,
+        id: Uuid,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError> {
+        let write = self.write_audited(event, move |connection| {
+            let sql = "delete from invitations
+                 where id = ? and workspace = (select key from workspaces where id = ?)";
+            query::execute(connection, sql, params![id, workspace.0])
+        });
+        write.await
     }
 
     async fn accept_invitation(
@@ -292,5 +307,27 @@ pub(super) fn parse_entry(row: &Row<'_>) -> Result<DocumentEntry, StoreError> {
         trashed_at_ms: row.get(8)?,
         visibility: numbers::parse(row.get(9)?)?,
         state: numbers::parse(row.get(10)?)?,
+    })
+}
+
+/// The columns that [`parse_invitation`] takes.
+macro_rules! select_invitation {
+    ($rest:literal) => {
+        concat!(
+            "select workspaces.id, workspaces.name, secret_hash, role, expires_at_ms, invitations.id from invitations
+             join workspaces on workspaces.key = invitations.workspace ",
+            $rest
+        )
+    };
+}
+use select_invitation;
+
+fn parse_invitation(row: &Row<'_>) -> Result<Invitation, StoreError> {
+    Ok(Invitation {
+        workspace: parse_workspace(row, 0)?,
+        secret_hash: row.get(2)?,
+        role: numbers::parse(row.get(3)?)?,
+        expires_at_ms: row.get(4)?,
+        id: row.get(5)?,
     })
 }

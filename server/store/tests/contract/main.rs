@@ -82,6 +82,7 @@ macro_rules! contract {
             people::a_name_is_taken_without_regard_to_case,
             people::accounts_without_a_password_do_not_count_for_sign_in,
             people::a_session_is_good_until_it_expires_or_ends,
+            people::an_invitation_is_withdrawn_by_its_name,
             people::an_invitation_is_good_until_it_expires,
             people::an_invitation_makes_one_account,
             people::a_taken_name_leaves_the_invitation_good,

@@ -144,6 +144,7 @@ fn at_home(name: &str, workspace: &Workspace, role: WorkspaceRole) -> Account {
 
 async fn invite(store: &impl Store, house: &House) -> Invitation {
     let invitation = Invitation {
+        id: Uuid::new_v4(),
         secret_hash: SECRET,
         workspace: house.workspace.clone(),
         role: WorkspaceRole::Guest,
@@ -151,6 +152,23 @@ async fn invite(store: &impl Store, house: &House) -> Invitation {
     };
     store.create_invitation(invitation.clone(), 0, event()).await.unwrap();
     invitation
+}
+
+pub(crate) async fn an_invitation_is_withdrawn_by_its_name(store: &impl Store) {
+    let house = House::build(store).await;
+    let invitation = invite(store, &house).await;
+    let elsewhere = workspace("Elsewhere");
+    store.create_workspace(elsewhere.clone()).await.unwrap();
+    let (here, id) = (house.workspace.id, invitation.id);
+    assert_eq!(store.invitations(here, 99).await.unwrap(), [invitation]);
+    assert_eq!(store.invitations(here, 100).await.unwrap(), []);
+    assert_eq!(store.invitations(elsewhere.id, 0).await.unwrap(), []);
+    assert!(!store.withdraw_invitation(elsewhere.id, id, event()).await.unwrap());
+    assert!(!store.withdraw_invitation(here, Uuid::new_v4(), event()).await.unwrap());
+    assert!(store.withdraw_invitation(here, id, event()).await.unwrap());
+    assert!(!store.withdraw_invitation(here, id, event()).await.unwrap());
+    assert_eq!(store.invitations(here, 0).await.unwrap(), []);
+    assert_eq!(store.invitation(SECRET, 0).await.unwrap(), None);
 }
 
 pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
@@ -168,6 +186,7 @@ pub(crate) async fn an_invitation_is_good_until_it_expires(store: &impl Store) {
     );
     assert_eq!(store.account(late.id).await.unwrap(), None);
     let next = Invitation {
+        id: Uuid::new_v4(),
         secret_hash: [2; 32],
         expires_at_ms: 500,
         ..invitation
@@ -238,6 +257,7 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &impl Store) {
     };
     assert_error!(store.create_session(session, 0, event()).await, Conflict);
     let invitation = Invitation {
+        id: Uuid::new_v4(),
         secret_hash: SECRET,
         workspace: nowhere,
         role: WorkspaceRole::Owner,

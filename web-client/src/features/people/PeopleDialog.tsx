@@ -5,9 +5,10 @@ import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
 import { LinkToSend } from "~/ui/LinkToSend";
 import { Problem } from "~/ui/Problem";
+import { OpenInvitations } from "./OpenInvitations";
 import styles from "./People.module.css";
 import { PersonRow } from "./PersonRow";
-import { roleName } from "./roles";
+import { roleName, rolesToGive } from "./roles";
 import { useChangePerson, usePeople } from "./usePeople";
 
 interface PeopleDialogProps {
@@ -59,6 +60,7 @@ function List({ session, workspace, onAsk, onClose }: ListProps) {
           />
         ))}
       </ul>
+      {rolesToGive(own, "guest").length > 0 ? <OpenInvitations workspace={workspace.id} own={own} /> : null}
     </Dialog>
   );
 }

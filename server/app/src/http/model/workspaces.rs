@@ -81,6 +81,32 @@ pub(in crate::http) struct MemberList {
     pub members: Vec<Member>,
 }
 
+/// Invitations that nobody has used yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct OpenInvitations {
+    pub invitations: Vec<OpenInvitation>,
+}
+
+/// An invitation that nobody has used yet.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct OpenInvitation {
+    id: String,
+    /// What it makes somebody in the workspace.
+    role: WorkspaceRoleName,
+    expires_at: i64,
+}
+
+impl From<fieldbook_store::Invitation> for OpenInvitation {
+    fn from(invitation: fieldbook_store::Invitation) -> Self {
+        Self {
+            id: invitation.id.to_string(),
+            role: invitation.role.into(),
+            expires_at: invitation.expires_at_ms,
+        }
+    }
+}
+
 /// Somebody in a workspace.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Member {
