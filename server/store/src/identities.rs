@@ -58,6 +58,8 @@ pub struct PasswordReset {
     pub secret_hash: [u8; 32],
     /// Whose password.
     pub user: UserId,
+    /// Who made it; `None`: whoever has the data folder.
+    pub maker: Option<UserId>,
     /// Milliseconds since 1970.
     pub expires_at_ms: i64,
 }
@@ -91,10 +93,17 @@ pub trait Identities: Send + Sync + 'static {
     async fn devices(&self, user: UserId, now_ms: i64) -> Result<Vec<Device>, StoreError>;
     /// Notes that a session was heard of. What is noted of a later moment stays; one that is gone is none of our business.
     async fn touch_device(&self, id: SessionId, seen_at_ms: i64) -> Result<(), StoreError>;
-    /// Gives an account another password, in the form of [`Account::password_hash`]. [`StoreError::Conflict`] if there is no
-    /// such account.
-    async fn set_password(&self, user: UserId, password_hash: &str, event: AuditEvent) -> Result<(), StoreError>;
-    /// Keeps a link in place of any that was made for the same person before; expired ones are dropped on the way.
+    /// Gives an account another password in place of this one, both in the form of [`Account::password_hash`], and makes
+    /// links for another worth nothing. `false`: there is no such account, or it has another password by now.
+    async fn set_password(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        password_hash: &str,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError>;
+    /// Keeps a link in place of any that was made for the same person before; expired ones are dropped on the way. It ends when
+    /// [`crate::Access::set_member`] changes what its person or its maker is anywhere.
     /// [`StoreError::Conflict`]: there is no such account, or another application vouches for it, so that it has no password.
     async fn create_password_reset(
         &self,

@@ -19,7 +19,7 @@ pub(super) async fn reset_password(config: &Config, arguments: &ResetPassword) -
         )));
     };
     let hours = config.auth.reset_hours;
-    let (path, reset) = reset_link(account.id, hours);
+    let (path, reset) = reset_link(account.id, None, hours);
     let event = AuditEvent {
         workspace: account.home_id(),
         subject: Some(Named::from(&account)),

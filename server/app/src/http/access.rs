@@ -1,5 +1,7 @@
 //! `/api/documents/{id}/access`: who may do what with a document.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, DocumentAccess, Grantee, Permit, Role, Visibility};
@@ -51,19 +53,24 @@ pub(super) async fn set_visibility(
     let identity = identify(request.head(), &state).await?;
     let (permit, access) = permission::with_access(&identity, Action::ChangeVisibility, &id, &state).await?;
     let visibility = Visibility::from(body.visibility);
+    let after = DocumentAccess {
+        visibility: visibility.max(access.visibility),
+        ..access
+    };
     let event = AuditEvent {
         detail: Some(visibility.as_str().to_owned()),
         ..event_about(
             &identity,
             AuditAction::VisibilityChanged,
-            (&permit, &access),
+            (&permit, &after),
             &request,
             &state,
         )
         .await?
     };
-    let changed = state.store.set_visibility(&permit, visibility, event).await;
-    permission::answer_change(changed, &state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.set_visibility(&permit, visibility, event).await };
+    permission::answer_change(change, &state).await
 }
 
 /// Grants a role to a person of the document's workspace, in place of the one that they were granted.
@@ -188,8 +195,9 @@ async fn set(
         }),
         ..event_about(&identity, action, (&permit, &access), request, state).await?
     };
-    let changed = state.store.set_grant(&permit, grantee, role, event).await;
-    permission::answer_change(changed, state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.set_grant(&permit, grantee, role, event).await };
+    permission::answer_change(change, state).await
 }
 
 /// What is written down of a change to a document. Who reads the log need not see what is private: of that there is the id

@@ -1,5 +1,7 @@
 //! `/api/documents`: the list. What is in a document travels by sync.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, Creation, Permit, State};
@@ -183,8 +185,9 @@ async fn change_state(
         _ => AuditAction::DocumentRestored,
     };
     let event = event_about(&identity, logged, (&permit, &access), request, state).await?;
-    let changed = state.store.change_state(&permit, now_ms(), event).await;
-    permission::answer_change(changed, state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.change_state(&permit, now_ms(), event).await };
+    permission::answer_change(change, state).await
 }
 
 async fn entry_of(permit: &Permit, state: &startup::State) -> Result<DocumentEntry, ApiError> {

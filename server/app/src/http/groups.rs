@@ -1,5 +1,7 @@
 //! `/api/workspaces/{id}/groups`: people who are granted roles together.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, Permit};
@@ -135,8 +137,9 @@ pub(super) async fn delete(
         &request,
         &state,
     );
-    let changed = state.store.delete_group(&permit, group.id, event).await;
-    permission::answer_change(changed, &state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.delete_group(&permit, group.id, event).await };
+    permission::answer_change(change, &state).await
 }
 
 /// Puts a member of the workspace into a group.
@@ -204,11 +207,9 @@ async fn set_member(
         )),
         ..event(&identity, action, (&permit, group.id, &group.name), request, state)
     };
-    let changed = state
-        .store
-        .set_group_member(&permit, group.id, person, is_in, event)
-        .await;
-    permission::answer_change(changed, state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.set_group_member(&permit, group.id, person, is_in, event).await };
+    permission::answer_change(change, state).await
 }
 
 /// A group that is there, for somebody who may change it.

@@ -7,7 +7,7 @@ use fieldbook_store::AuditAction;
 use super::devices::end_one;
 use super::model::NewPassword;
 use super::readers::Object;
-use super::{ApiError, Problem, session};
+use super::{ApiError, Problem, permission, session};
 use crate::audit;
 use crate::auth::{client_address, identify, now_ms};
 use crate::startup::State;
@@ -34,7 +34,7 @@ pub(super) async fn change(
     let address = client_address(request.head(), &state.config.server);
     state.rate.sign_in(address, &identity.name)?;
     let account = session::account_of(&identity, &state).await?;
-    if !state.passwords.verify(old, account.password_hash).await? {
+    if !state.passwords.verify(old, account.password_hash.clone()).await? {
         return Err(ApiError::Forbidden("the old password is wrong".to_owned()));
     }
     let company = account.home.as_ref().map_or("", |home| &home.workspace.name);
@@ -42,12 +42,24 @@ pub(super) async fn change(
     let hash = state.passwords.hash_new(new, &known).await?;
     let server = &state.config.server;
     let event = audit::by(&identity, AuditAction::PasswordChanged, request.head(), server);
-    state.store.set_password(identity.user, &hash, event).await?;
-    let event = audit::by(&identity, AuditAction::SessionEnded, request.head(), server);
-    for device in state.store.devices(identity.user, now_ms()).await? {
-        if device.id != current {
-            end_one(identity.user, &device, event.clone(), &state).await?;
+    let ended = audit::by(&identity, AuditAction::SessionEnded, request.head(), server);
+    let (task, user) = (state.clone(), identity.user);
+    let changed = permission::to_the_end(&state, async move {
+        let before = account.password_hash.as_deref();
+        if !task.store.set_password(user, before, &hash, event).await? {
+            return Ok(false);
         }
+        for device in task.store.devices(user, now_ms()).await? {
+            if device.id != current {
+                end_one(user, &device, ended.clone(), &task).await?;
+            }
+        }
+        Ok(true)
+    });
+    if !changed.await? {
+        return Err(ApiError::Forbidden(
+            "the password was changed in this moment".to_owned(),
+        ));
     }
     Ok(HttpResponse::NoContent().finish())
 }

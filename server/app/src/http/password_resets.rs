@@ -1,5 +1,7 @@
 //! `/api/password-resets`: links with which people who forgot their password give themselves another.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::Action;
@@ -35,9 +37,17 @@ pub(super) async fn create(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = identify(request.head(), &state).await?;
+    if identity.session.is_none() {
+        let words = "only who is signed in with a browser makes such a link: it is worth more than a token";
+        return Err(ApiError::Forbidden(words.to_owned()));
+    }
     let (_, member) = find_member(&identity, &path, &state).await?;
     let account = state.store.account(member.user).await?;
     let account = account.ok_or_else(|| ApiError::NotFound("this account is gone".to_owned()))?;
+    if account.id == identity.user {
+        let words = "your own password you change with the old one; if you forgot it, ask another admin for a link";
+        return Err(ApiError::Forbidden(words.to_owned()));
+    }
     may_reset(&identity, &account, &state).await?;
     let own = own_origin(request.head(), &state.config.server).map_err(AuthError::HostRefused)?;
     let event = AuditEvent {
@@ -49,7 +59,7 @@ pub(super) async fn create(
             &state.config.server,
         )
     };
-    let (path, reset) = reset_link(account.id, state.config.auth.reset_hours);
+    let (path, reset) = reset_link(account.id, Some(identity.user), state.config.auth.reset_hours);
     let expires_at = reset.expires_at_ms;
     let made = state.store.create_password_reset(reset, now_ms(), event).await;
     made.map_err(ApiError::of_change)?;
@@ -100,9 +110,20 @@ pub(super) async fn reset(
         request.head(),
         server,
     );
-    let used = state.store.use_password_reset(hash, &password_hash, now_ms(), event);
-    for ended in used.await?.ok_or_else(gone)? {
-        state.sockets.sessions.end(ended);
+    let (store, sockets, new) = (
+        Arc::clone(&state.store),
+        Arc::clone(&state.sockets),
+        password_hash.clone(),
+    );
+    let used = permission::to_the_end(&state, async move {
+        let ended = store.use_password_reset(hash, &new, now_ms(), event).await?;
+        for session in ended.iter().flatten() {
+            sockets.sessions.end(*session);
+        }
+        Ok(ended.is_some())
+    });
+    if !used.await? {
+        return Err(gone());
     }
     let account = Account {
         password_hash: Some(password_hash),

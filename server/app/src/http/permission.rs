@@ -1,5 +1,7 @@
 //! May whoever asks do it? Asked once for each operation; the permit is what the operation works with.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use fieldbook_core::access::{Action, Denied, DocumentAccess, Permit, Resource, authorise};
 use fieldbook_core::id::{DocumentId, WorkspaceId};
@@ -94,15 +96,32 @@ fn no_document() -> ApiError {
     ApiError::NotFound("there is no such document for you".to_owned())
 }
 
-/// Answers for a change of who may do what: open connections hear of it first.
+/// Answers for a change of who may do what: open connections hear of it first, whether or not whoever asked still waits.
 ///
 /// # Errors
 /// 409 if it could not be done.
 pub(super) async fn answer_change(
-    changed: Result<Touched, StoreError>,
+    change: impl Future<Output = Result<Touched, StoreError>> + Send + 'static,
     state: &State,
 ) -> Result<HttpResponse, ApiError> {
-    let touched = changed.map_err(ApiError::of_change)?;
-    state.sockets.access_changed(touched).await;
+    let sockets = Arc::clone(&state.sockets);
+    let told = to_the_end(state, async move {
+        let touched = change.await.map_err(ApiError::of_change)?;
+        sockets.access_changed(touched).await;
+        Ok(())
+    });
+    told.await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Does all of it, even if the request is given up meanwhile: what is written must reach open connections.
+///
+/// # Errors
+/// Its own; 500 if it panics.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    state: &State,
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = state.runtime.spawn(work).await;
+    done.map_err(|error| ApiError::from(StoreError::Unavailable(error.to_string())))?
 }

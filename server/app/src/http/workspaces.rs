@@ -1,5 +1,7 @@
 //! `/api/workspaces`: workspaces and the people in them.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use fieldbook_core::access::{Action, WorkspaceRole};
@@ -112,6 +114,11 @@ pub(super) async fn set_member(
     let identity = identify(request.head(), &state).await?;
     let (workspace, member) = find_member(&identity, &path, &state).await?;
     let permit = permission::in_workspace(&identity, Action::ChangeMember(member.role.max(role)), workspace)?;
+    if member.user == identity.user {
+        // Sent in the moment in which somebody lowers it, it would raise it again.
+        let words = "nobody changes their own role; another admin or owner does that, or you leave";
+        return Err(ApiError::Forbidden(words.to_owned()));
+    }
     let event = AuditEvent {
         workspace: Some(workspace),
         subject: Some(Named::person(member.user, &member.name)),
@@ -123,8 +130,9 @@ pub(super) async fn set_member(
             &state.config.server,
         )
     };
-    let changed = state.store.set_member(&permit, member.user, Some(role), event).await;
-    permission::answer_change(changed, &state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.set_member(&permit, member.user, Some(role), event).await };
+    permission::answer_change(change, &state).await
 }
 
 /// Removes a member, and with them what they were granted there; or leaves, if it is whoever asks.
@@ -155,10 +163,10 @@ pub(super) async fn remove_member(
             &state.config.server,
         )
     };
-    let changed = if path.1.parse() == Ok(identity.user) {
+    let (permit, person, event) = if path.1.parse() == Ok(identity.user) {
         let workspace = permission::workspace_named(&path.0)?;
         let permit = permission::in_workspace(&identity, Action::Leave, workspace)?;
-        state.store.set_member(&permit, identity.user, None, event).await
+        (permit, identity.user, event)
     } else {
         let (workspace, member) = find_member(&identity, &path, &state).await?;
         let permit = permission::in_workspace(&identity, Action::ChangeMember(member.role), workspace)?;
@@ -167,9 +175,11 @@ pub(super) async fn remove_member(
             detail: Some(member.role.as_str().to_owned()),
             ..event
         };
-        state.store.set_member(&permit, member.user, None, event).await
+        (permit, member.user, event)
     };
-    permission::answer_change(changed, &state).await
+    let store = Arc::clone(&state.store);
+    let change = async move { store.set_member(&permit, person, None, event).await };
+    permission::answer_change(change, &state).await
 }
 
 /// A member, for somebody who may see that.

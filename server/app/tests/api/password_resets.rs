@@ -1,6 +1,5 @@
 //! Somebody forgot their password.
 
-use fieldbook_store::WorkspaceRole;
 use serde_json::{Value, json};
 
 use crate::devices::{assert_ended, assert_open, sign_in, socket};
@@ -146,7 +145,8 @@ async fn a_sign_in_with_the_old_password_does_not_outlive_a_reset() {
 async fn a_link_expires() {
     let server = TestServer::start().await;
     let ann = server.set_up("Ann").await;
-    let link = link(&server, &ann, &id_of(&ann).await).await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    let link = link(&server, &ann, &id_of(&ben).await).await;
     let hour_ms = 3_600_000;
     let state = server.server.state();
     let hash = fieldbook::auth::Secret::received(link.rsplit('/').next().unwrap()).hash();
@@ -155,35 +155,121 @@ async fn a_link_expires() {
     assert!(state.store.password_reset(hash, in_hours(24)).await.unwrap().is_none());
 }
 
-/// Whoever has the link has the account: its maker must look after all of it.
+/// Whoever has the link has the account: its maker must look after all of it, and is a person.
 #[tokio::test]
 async fn nobody_reaches_beyond_what_they_look_after_by_a_link() {
     let server = TestServer::start().await;
     let ann = server.set_up("Ann").await;
-    let store = &server.server.state().store;
-    let here = store.first_workspace().await.unwrap().unwrap();
-    let (admin, _) = server.newcomer(&here, WorkspaceRole::Admin, "Ada").await;
-    let (member, member_id) = server.newcomer(&here, WorkspaceRole::Member, "Mo").await;
-    let owner = id_of(&ann).await;
-    admin
-        .post(&address(&server, &owner).await, json!({}))
-        .await
-        .assert_problem(403, "forbidden");
-    member
-        .post(&address(&server, &owner).await, json!({}))
-        .await
-        .assert_problem(403, "forbidden");
-    link(&server, &admin, &member_id.to_string()).await;
+    let (ada, mo) = (
+        server.join(&ann.invite("editor").await, "Ada").await,
+        server.join(&ann.invite("editor").await, "Mo").await,
+    );
+    let (owner, ada_id, mo_id) = (id_of(&ann).await, id_of(&ada).await, id_of(&mo).await);
+    let refused = async |maker: &Person, person: &str| {
+        let answer = maker.post(&address(&server, person).await, json!({})).await;
+        answer.assert_problem(403, "forbidden");
+        answer.text()
+    };
+    refused(&ada, &mo_id).await;
+    make(&server, &ann, &ada_id, "admin").await;
+    refused(&ada, &owner).await;
+    link(&server, &ada, &mo_id).await;
+    // One's own password takes the old one, and a token is no person.
+    refused(&ann, &owner).await;
+    refused(&server.bounded(&ann, fieldbook_store::Role::Owner).await, &mo_id).await;
 
     let bo = server.join(&ann.invite("owner").await, "Bo").await;
     let bo_id = id_of(&bo).await;
     link(&server, &ann, &bo_id).await;
     let elsewhere = bo.post("/api/workspaces", json!({"name": "Elsewhere"})).await;
     assert_eq!(elsewhere.status, 201, "{}", elsewhere.text());
-    let refused = ann.post(&address(&server, &bo_id).await, json!({})).await;
-    refused.assert_problem(403, "forbidden");
-    assert!(refused.text().contains("every workspace"), "{}", refused.text());
-    link(&server, &bo, &bo_id).await;
+    let text = refused(&ann, &bo_id).await;
+    assert!(text.contains("every workspace"), "{text}");
+}
+
+/// Makes something else of somebody in the first workspace.
+async fn make(server: &TestServer, maker: &Person, person: &str, role: &str) {
+    let path = address(server, person).await.replace("/password-reset", "");
+    assert_eq!(maker.put(&path, json!({"role": role})).await.status, 204);
+}
+
+/// What its maker could do then, and its person was then, is what a link was made for.
+#[tokio::test]
+async fn a_link_ends_with_what_justified_it() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let (ada, mo) = (
+        server.join(&ann.invite("editor").await, "Ada").await,
+        server.join(&ann.invite("editor").await, "Mo").await,
+    );
+    let (ada_id, mo_id) = (id_of(&ada).await, id_of(&mo).await);
+    let is_good = async |link: &str| server.stranger().get(link).await.status == 200;
+    make(&server, &ann, &ada_id, "admin").await;
+    let of_an_admin = link(&server, &ada, &mo_id).await;
+    assert!(is_good(&of_an_admin).await);
+    make(&server, &ann, &ada_id, "admin").await;
+    assert!(is_good(&of_an_admin).await, "nothing has changed");
+    make(&server, &ann, &ada_id, "member").await;
+    assert!(!is_good(&of_an_admin).await, "its maker is no admin any more");
+    let of_a_member = link(&server, &ann, &mo_id).await;
+    make(&server, &ann, &mo_id, "owner").await;
+    assert!(!is_good(&of_a_member).await, "its person is an owner now");
+    let before_a_change = link(&server, &ann, &mo_id).await;
+    let change = mo.post("/api/password", json!({"old": PASSWORD, "new": ANOTHER})).await;
+    assert_eq!(change.status, 204, "{}", change.text());
+    assert!(!is_good(&before_a_change).await, "they know their password");
+}
+
+#[tokio::test]
+async fn a_change_of_the_password_that_is_under_way_does_not_outlive_a_reset() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ben = server.join(&ann.invite("editor").await, "Ben").await;
+    let id = id_of(&ben).await;
+    let mut password = PASSWORD.to_owned();
+    for round in 0..4 {
+        let (theirs, thiefs) = (
+            format!("another battery of {round}"),
+            format!("stolen lantern of {round}"),
+        );
+        let link = link(&server, &ann, &id).await;
+        let thief = sign_in_with(&server, &password).await;
+        let resetter = server.stranger();
+        let change = json!({"old": password, "new": thiefs});
+        let (reset, _) = tokio::join!(
+            resetter.post(&link, json!({"password": theirs})),
+            thief.post("/api/password", change),
+        );
+        // Whoever was first: a link ends with a change of the password, and a change needs the password that there is.
+        password = if reset.status == 200 { theirs } else { thiefs };
+        sign_in_with(&server, &password).await;
+    }
+}
+
+async fn sign_in_with(server: &TestServer, password: &str) -> Person {
+    let mut person = server.stranger();
+    let answer = person
+        .post("/api/session", json!({"name": "Ben", "password": password}))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    person.cookie = Some(answer.cookie());
+    person
+}
+
+#[tokio::test]
+async fn nobody_changes_their_own_role() {
+    let server = TestServer::start().await;
+    let ann = server.set_up("Ann").await;
+    let ada = server.join(&ann.invite("editor").await, "Ada").await;
+    let id = id_of(&ada).await;
+    make(&server, &ann, &id, "admin").await;
+    let own = address(&server, &id).await.replace("/password-reset", "");
+    ada.put(&own, json!({"role": "admin"}))
+        .await
+        .assert_problem(403, "forbidden");
+    ada.put(&own, json!({"role": "member"}))
+        .await
+        .assert_problem(403, "forbidden");
 }
 
 #[test]

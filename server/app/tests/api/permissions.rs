@@ -32,7 +32,7 @@ const TABLE: &str = "
     listMembers         yyyn nn -x
     setMember           yynn nn -x
     removeMember        yynn nn -x
-    makePasswordReset   yynn nn -x
+    makePasswordReset   nnnn nn nx
     listInvitations     yynn nn -x
     withdrawInvitation  yynn nn -x
     listGroups          yyyn nn -x

@@ -98,7 +98,9 @@ async fn nobody_changes_whoever_is_above_them() {
     }
     let unknown = at(UserId(uuid::Uuid::nil()));
     ann.put(&unknown, role("member")).await.assert_problem(404, "not-found");
-    ann.put(&at(anns), role("member")).await.assert_problem(409, "conflict");
+    ann.put(&at(anns), role("member"))
+        .await
+        .assert_problem(403, "forbidden");
     ann.delete(&at(anns)).await.assert_problem(409, "conflict");
     let all = [("Adam", "admin"), ("Ann", "owner"), ("Ben", "member")];
     assert_eq!(members(&ann, &path).await, named(&all));

@@ -90,17 +90,23 @@ impl Identities for SqliteStore {
         write.await.map(|_| ())
     }
 
-    async fn set_password(&self, user: UserId, password_hash: &str, event: AuditEvent) -> Result<(), StoreError> {
-        let hash = password_hash.to_owned();
+    async fn set_password(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        password_hash: &str,
+        event: AuditEvent,
+    ) -> Result<bool, StoreError> {
+        let (before, hash) = (before.map(str::to_owned), password_hash.to_owned());
         let write = self.write_audited(event, move |connection| {
-            let sql = "update accounts set password_hash = ? where id = ?";
-            query::execute(connection, sql, params![hash, user.0])
+            let sql = "update accounts set password_hash = ? where id = ? and password_hash is ?";
+            if !query::execute(connection, sql, params![hash, user.0, before])? {
+                return Ok(false);
+            }
+            end_password_resets(connection, user)?;
+            Ok(true)
         });
-        if write.await? {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict("there is no such account".into()))
-        }
+        write.await
     }
 
     async fn create_password_reset(
@@ -112,16 +118,13 @@ impl Identities for SqliteStore {
         let write = self.write_audited(event, move |connection| {
             let sql = "delete from password_resets where expires_at_ms <= ?";
             query::execute(connection, sql, [now_ms])?;
-            let sql = "insert into password_resets (account, secret_hash, expires_at_ms)
-                 select key, ?, ? from accounts
+            let sql = "insert into password_resets (account, secret_hash, expires_at_ms, maker)
+                 select key, ?, ?, (select key from accounts where id = ?) from accounts
                  where id = ? and not exists (select 1 from external_accounts where account = key)
-                 on conflict (account) do update
-                     set secret_hash = excluded.secret_hash, expires_at_ms = excluded.expires_at_ms";
-            query::execute(
-                connection,
-                sql,
-                params![reset.secret_hash, reset.expires_at_ms, reset.user.0],
-            )
+                 on conflict (account) do update set
+                     secret_hash = excluded.secret_hash, expires_at_ms = excluded.expires_at_ms, maker = excluded.maker";
+            let (maker, user) = (reset.maker.map(|maker| maker.0), reset.user.0);
+            query::execute(connection, sql, params![reset.secret_hash, reset.expires_at_ms, maker, user])
         });
         if write.await? {
             Ok(())
@@ -193,6 +196,12 @@ fn parse_device(row: &Row<'_>) -> Result<Device, StoreError> {
         expires_at_ms: row.get(4)?,
         rotated_at_ms: row.get(5)?,
     })
+}
+
+/// Links for somebody's password, and those that they made for others, are worth nothing from now on.
+pub(super) fn end_password_resets(connection: &Connection, user: UserId) -> Result<(), StoreError> {
+    let sql = "delete from password_resets where (select key from accounts where id = ?) in (account, maker)";
+    query::execute(connection, sql, [user.0]).map(|_| ())
 }
 
 fn reset_password(

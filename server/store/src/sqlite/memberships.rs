@@ -15,6 +15,7 @@ use super::audit::append;
 use super::directory::{found, insert_workspace};
 use super::documents::parse_id;
 use super::error::damaged;
+use super::identities::end_password_resets;
 use super::{SqliteStore, access, numbers, query};
 use crate::{
     Access, AuditEvent, DocumentEntry, Grant, Group, Member, Memberships, Named, StoreError, Touched, Workspace,
@@ -435,6 +436,9 @@ fn set_member(
     })?;
     if before.max(role) > Some(most) {
         return Err(not_permitted());
+    }
+    if before != role {
+        end_password_resets(connection, user)?;
     }
     let mut touched = about_user(user);
     match role {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::open::Failure;
 
 /// The database's `user_version` says how many of them it has taken. What is here never changes; steps are added.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../migrations/0001_documents_and_people.sql"),
     include_str!("../../migrations/0002_titles_in_step.sql"),
     include_str!("../../migrations/0003_people_of_others.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../migrations/0008_password_resets.sql"),
     include_str!("../../migrations/0009_trash.sql"),
     include_str!("../../migrations/0010_invitations.sql"),
+    include_str!("../../migrations/0011_makers_of_resets.sql"),
 ];
 
 /// Takes the steps that are due, all of them or none.
