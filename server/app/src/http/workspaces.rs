@@ -64,8 +64,13 @@ pub(super) async fn create(
             &state.config.server,
         )
     };
-    let touched = state.store.found_workspace(&permit, workspace.clone(), event).await?;
-    state.sockets.access_changed(touched).await;
+    let (task, made) = (state.clone(), workspace.clone());
+    let founded = permission::to_the_end(&state, async move {
+        let touched = task.store.found_workspace(&permit, made, event).await?;
+        task.sockets.access_changed(touched).await;
+        Ok(())
+    });
+    founded.await?;
     Ok(HttpResponse::Created().json(OwnWorkspace::new(workspace, WorkspaceRole::Owner)))
 }
 

@@ -1,10 +1,13 @@
 //! D5, D6, R5: what changes in the store holds for sockets that are open, and for nobody else's.
 
+use std::time::Duration;
+
 use fieldbook_core::access::{Action, Grantee, Permit, Resource, Role, Subject, Visibility, WorkspaceRole, authorise};
 use fieldbook_core::id::{DocumentId, GroupId, UserId, WorkspaceId};
 use fieldbook_harness::{Peer, TestUser, Value};
 use fieldbook_store::{Touched, WorkspaceSettings};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 use crate::people::{Person, TestServer, event};
 
@@ -228,6 +231,51 @@ async fn what_was_in_the_trash_for_long_enough_is_gone() {
     );
     assert_eq!(entry["subject"]["id"], document.as_str());
     assert_eq!(state.empty_trash(at_ms + 60 * days).await.unwrap(), 0);
+}
+
+/// What was written is told, although whoever asked for it hung up before the answer.
+#[tokio::test]
+async fn a_request_that_is_given_up_reaches_open_sockets_if_it_was_done() {
+    let mut scene = Scene::new().await;
+    let mut given_up_and_done = 0;
+    for round in 0..40 {
+        let role = if round % 2 == 0 { "viewer" } else { "editor" };
+        let path = format!("/api/documents/{}/access/people/{}", scene.document, scene.ben_id);
+        let body = json!({"role": role}).to_string();
+        let (host, origin) = (scene.server.server.addr(), scene.server.base());
+        let request = format!(
+            "PUT {path} HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\ncookie: fieldbook_session={}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            scene.owner.cookie.as_ref().unwrap(),
+            body.len()
+        );
+        let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        stream.set_zero_linger().unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_micros(250 * (round / 2))).await;
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let access = scene
+            .server
+            .server
+            .state()
+            .store
+            .document_access(scene.id())
+            .await
+            .unwrap()
+            .unwrap();
+        let granted = access
+            .grants
+            .get(&Grantee::User(scene.ben_id))
+            .map(|role| role.as_str());
+        if granted == Some(role) {
+            given_up_and_done += 1;
+        } else {
+            assert_eq!(scene.owner.put(&path, json!({"role": role})).await.status, 204);
+        }
+        becomes(&mut scene.ben, role).await;
+    }
+    assert!(given_up_and_done > 0, "no request came so far");
 }
 
 #[tokio::test]

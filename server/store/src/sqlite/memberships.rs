@@ -15,7 +15,7 @@ use super::audit::append;
 use super::directory::{found, insert_workspace};
 use super::documents::parse_id;
 use super::error::damaged;
-use super::identities::end_password_resets;
+use super::members::set_member;
 use super::{SqliteStore, access, numbers, query};
 use crate::{
     Access, AuditEvent, DocumentEntry, Grant, Group, Member, Memberships, Named, StoreError, Touched, Workspace,
@@ -315,7 +315,7 @@ fn of_group(connection: &Connection, id: GroupId) -> Result<Touched, StoreError>
     })
 }
 
-fn not_permitted() -> StoreError {
+pub(super) fn not_permitted() -> StoreError {
     StoreError::Conflict("the permit is for something else".into())
 }
 
@@ -414,66 +414,4 @@ fn groups(connection: &Connection, workspace: WorkspaceId) -> Result<Vec<Group>,
         }
     }
     Ok(groups)
-}
-
-/// `most`: neither what they were nor what they are to be is above it.
-fn set_member(
-    connection: &Connection,
-    workspace: WorkspaceId,
-    most: WorkspaceRole,
-    user: UserId,
-    role: Option<WorkspaceRole>,
-) -> Result<Touched, StoreError> {
-    let sql =
-        "select workspaces.key, accounts.key from workspaces, accounts where workspaces.id = ? and accounts.id = ?";
-    let keys = query::first(connection, sql, params![workspace.0, user.0], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-    })?;
-    let keys = keys.ok_or_else(|| StoreError::Conflict("there is no such workspace or person".into()))?;
-    let sql = "select role from members where workspace = ? and account = ?";
-    let before = query::first(connection, sql, keys, |row| {
-        numbers::parse::<WorkspaceRole>(row.get(0)?)
-    })?;
-    if before.max(role) > Some(most) {
-        return Err(not_permitted());
-    }
-    if before != role {
-        end_password_resets(connection, user)?;
-    }
-    let mut touched = about_user(user);
-    match role {
-        Some(role) => {
-            let sql = "insert into members (workspace, account, role, is_home)
-                 values (?1, ?2, ?3, not exists (select 1 from members where account = ?2))
-                 on conflict (workspace, account) do update set role = excluded.role";
-            query::execute(connection, sql, params![keys.0, keys.1, numbers::of(role)])?;
-        }
-        None => touched.documents = remove(connection, keys)?,
-    }
-    let sql = "select exists (select 1 from members where workspace = ? and role = 3)";
-    if before == Some(WorkspaceRole::Owner) && query::number(connection, sql, [keys.0])? == 0 {
-        return Err(StoreError::Conflict(
-            "a workspace needs an owner; make somebody else one first".into(),
-        ));
-    }
-    Ok(touched)
-}
-
-/// Says of which documents grants are gone.
-fn remove(connection: &Connection, keys: (i64, i64)) -> Result<Vec<DocumentId>, StoreError> {
-    let sql = "delete from user_grants
-         where account = ?2 and document in (select key from documents where workspace = ?1)
-         returning (select id from documents where key = document)";
-    let documents = query::all(connection, sql, keys, parse_id)?;
-    for sql in [
-        "delete from group_members where account = ?2 and \"group\" in (select key from groups where workspace = ?1)",
-        "delete from members where workspace = ?1 and account = ?2",
-    ] {
-        query::execute(connection, sql, keys)?;
-    }
-    let sql = "update members set is_home = 1 where account = ?1
-         and workspace = (select min(workspace) from members where account = ?1)
-         and not exists (select 1 from members where account = ?1 and is_home = 1)";
-    query::execute(connection, sql, [keys.1])?;
-    Ok(documents)
 }

@@ -16,6 +16,7 @@ mod directory;
 mod documents;
 mod error;
 mod identities;
+mod members;
 mod memberships;
 mod migrations;
 mod numbers;

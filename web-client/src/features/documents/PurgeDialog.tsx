@@ -3,7 +3,7 @@ import { useState } from "react";
 import { api } from "~/api/client";
 import { Button } from "~/ui/Button";
 import { Dialog, DialogActions } from "~/ui/Dialog";
-import styles from "./DocumentsScreen.module.css";
+import { Problem } from "~/ui/Problem";
 
 interface PurgeDialogProps {
   id: string;
@@ -33,11 +33,7 @@ export function PurgeDialog({ id, title, onClose }: PurgeDialogProps) {
   return (
     <Dialog title="Delete for ever?" onClose={onClose}>
       <p>“{title}” is deleted for everybody, with all that was written in it. Nobody can bring it back.</p>
-      {problem === null ? null : (
-        <p className={styles.problem} role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <DialogActions>
         <Button disabled={busy} onClick={() => void purge()}>
           Delete for ever
